@@ -1,0 +1,71 @@
+"""Route ``fused``: one bias row per head, broadcast inside the kernel beside its causal flag.
+
+Queries before the first emphasised token need no steering (prefix law), so a long prompt is cut there: the queries
+before run plain; the queries after attend to the keys before (no bias) and after (bias) apart, merged by log-sum-exp.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from boldface.attention import masks
+from boldface.attention.call import Call
+from boldface.steering.attend import attend
+from boldface.steering.attend import why_not as why_no_kernel
+from boldface.steering.merge import drain_into_sink, merge
+
+CUT_FROM = 256
+"""Queries before the emphasis from which cutting pays (measured: benchmarks/routes.py)."""
+
+
+def why_not(call: Call) -> str | None:
+    """Return why the call cannot be answered exactly, or None."""
+    if call.softcap is not None:
+        return "scores are soft-capped, and the bias comes after the cap."
+    if call.mask is not None and call.queries > 1:
+        return "a mask beside the causal flag needs a bias of query x key; use folded or sdpa."
+    if call.needs_query_axis and not call.plan.one_start:
+        return "rows start being steered at different queries; use folded or sdpa."
+    if call.windowed and call.needs_query_axis:
+        return "the emphasis may leave the window inside this call; use folded or sdpa."
+    if call.plan.gains[call.layer].requires_grad:
+        return "the kernel gives no gradient to the bias; use folded."
+    return masks.why_not_dense(call) or masks.why_dropout(call) or why_no_kernel(call.query, call.value)
+
+
+def run(call: Call) -> Tensor:
+    """Answer the call: (batch, heads, query, value_dim)."""
+    if call.queries == 1:
+        bias = call.row_bias()
+        if call.mask is not None:
+            bias = torch.where(call.visible(), bias, -torch.inf)
+        return _drained(call, *attend(call.query, call.key, call.value, scale=call.scaling, bias=bias))
+    n = call.queries
+    key, value = call.key[:, :, :n], call.value[:, :, :n]
+    bias = call.row_bias()[..., :n]
+    cut = min(call.plan.earliest_start, n)
+    if cut < CUT_FROM and not call.plan.by_query:
+        return _drained(call, *attend(call.query, key, value, scale=call.scaling, causal=True, bias=bias))
+    before = attend(call.query[:, :, :cut], key[:, :, :cut], value[:, :, :cut], scale=call.scaling, causal=True)
+    if cut == n:
+        return _drained(call, *before)
+    after = _suffix(call, key, value, bias, cut)
+    joined = (torch.cat(pair, dim=2) for pair in zip(before, after, strict=True))
+    return _drained(call, *joined)
+
+
+def _suffix(call: Call, key: Tensor, value: Tensor, bias: Tensor, cut: int) -> tuple[Tensor, Tensor]:
+    """Attend from the queries ``[cut, n)``: to the keys before the cut without, after it with the causal flag."""
+    query = call.query[:, :, cut:]
+    if query.shape[2] == 1:
+        return attend(query, key, value, scale=call.scaling, bias=bias)
+    left_bias = bias[..., :cut] if call.plan.by_query else None
+    parts = [attend(query, key[:, :, cut:], value[:, :, cut:], scale=call.scaling, causal=True, bias=bias[..., cut:])]
+    if cut:
+        parts.append(attend(query, key[:, :, :cut], value[:, :, :cut], scale=call.scaling, bias=left_bias))
+    return merge(parts)
+
+
+def _drained(call: Call, output: Tensor, lse: Tensor) -> Tensor:
+    return output if call.sinks is None else drain_into_sink(output, lse, call.sinks)[0]

@@ -1,0 +1,115 @@
+"""The state of one steered layer: it answers the layer's attention calls in place of the model's own function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from boldface.attention import routes
+from boldface.attention.call import Attention, Call, Mass
+from boldface.attention.positions import Positions
+from boldface.steering.plan import Plan
+
+_GROWTH = 256
+
+
+class LayerSteering:
+    """Answers the attention calls of one layer.
+
+    The model's own function is called, with the very same arguments, whenever nothing has to be steered.
+
+    Args:
+        layer: Index of the layer.
+        plan: The batch.
+        positions: Where queries and keys of the current forward stand.
+        base: The model's own attention function.
+        kernel: The function that runs widened heads.
+        implementation: Name of the model's own attention implementation.
+        route: A route's name, or ``auto``.
+        record: Takes the masses that the split route measures.
+    """
+
+    def __init__(
+        self,
+        layer: int,
+        plan: Plan,
+        positions: Positions,
+        *,
+        base: Attention,
+        kernel: Attention,
+        implementation: str,
+        route: str,
+        record: Callable[[Mass], None] | None = None,
+    ) -> None:
+        self.layer, self.plan, self.positions, self.route = layer, plan, positions, route
+        self.base, self.kernel, self.implementation, self.record = base, kernel, implementation, record
+        self.used: set[str] = set()
+        self._expanded = plan
+        self._rows: Tensor | None = None
+        self._decode_route: dict[tuple[bool, bool], str] = {}
+
+    def __call__(
+        self,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Any,
+        scaling: float | None = None,
+        **options: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Answer one call: (batch, query, heads, value_dim), as the model's own function would."""
+        plan = self._plan_for(query)
+        start, queries = self.positions.query_start, query.shape[2]
+        if queries > 1 and isinstance(start, int) and start + queries <= plan.earliest_start:
+            return self.base(module, query, key, value, mask, scaling=scaling, **options)
+        call = Call(
+            module=module,
+            query=query,
+            key=key,
+            value=value,
+            mask=mask,
+            scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
+            options=options,
+            plan=plan,
+            layer=self.layer,
+            query_start=start,
+            key_start=self.positions.key_start,
+            rows=self._row_bias,
+            base=self.base,
+            kernel=self.kernel,
+            implementation=self.implementation,
+            record=self.record,
+        )
+        output = routes.ROUTES[self._choose(call)].run(call)
+        return output.transpose(1, 2).contiguous(), None
+
+    def _choose(self, call: Call) -> str:
+        """Choose or check the route; for single queries once, as nothing that it depends on changes while decoding."""
+        if call.queries > 1:
+            name = routes.choose(call) if self.route == "auto" else routes.check(call, self.route)
+        else:
+            regime = (call.mask is None, call.module.training)
+            name = self._decode_route.get(regime, "")
+            if not name:
+                name = routes.choose(call) if self.route == "auto" else routes.check(call, self.route)
+                self._decode_route[regime] = name
+        self.used.add(name)
+        return name
+
+    def _plan_for(self, query: Tensor) -> Plan:
+        if self._expanded.batch != query.shape[0] or self._expanded.nats.device != query.device:
+            self._expanded = self.plan.expand(query.shape[0]).to(query.device)
+            self._rows = None
+        return self._expanded
+
+    def _row_bias(self, key_start: int, key_stop: int) -> Tensor:
+        """Slice the bias row of every head, computed once and grown as the answer grows."""
+        if self._expanded.gains[self.layer].requires_grad:
+            return self._expanded.row_bias(self.layer, key_start, key_stop)
+        if self._rows is None or self._rows.shape[-1] < key_stop:
+            capacity = -(-(key_stop + _GROWTH) // _GROWTH) * _GROWTH
+            self._rows = self._expanded.row_bias(self.layer, 0, capacity)
+        return self._rows[..., key_start:key_stop]

@@ -1,0 +1,32 @@
+"""Why a mask cannot be read: shared by the routes that combine it with a bias."""
+
+from __future__ import annotations
+
+import torch
+
+from boldface.attention.call import Call
+
+
+def why_not_dense(call: Call) -> str | None:
+    """Return why the mask is none of: absent, bool or additive of shape (batch, 1 or heads, query, key)."""
+    if call.mask is None:
+        if is_flash(call):
+            return "flash kernels align the causal flag differently; use folded." if call.queries > 1 else None
+        if call.queries > 1 and isinstance(call.query_start, int) and call.query_start > 0:
+            return "a prefill behind a cache came without a mask."
+        return None
+    if not isinstance(call.mask, torch.Tensor) or call.mask.ndim != 4:
+        return f"the model's mask is a {type(call.mask).__name__} of its own kernel; use flex or folded."
+    return None
+
+
+def is_flash(call: Call) -> bool:
+    """True when the model's own implementation is a flash-attention kernel (masks are 2-D, windows are arguments)."""
+    return "flash" in call.implementation
+
+
+def why_dropout(call: Call) -> str | None:
+    """Return why dropout stands in the way, if it does."""
+    if call.module.training and call.options.get("dropout"):
+        return "attention dropout is on; call model.eval()."
+    return None

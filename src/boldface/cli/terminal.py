@@ -1,0 +1,124 @@
+"""What is drawn in the terminal: answers on standard output, notes and what one waits for on standard error.
+
+Colours follow the terminal, ``NO_COLOR`` and ``COLUMNS``; nothing is said by colour alone.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from boldface.emphasis.markup import render
+from boldface.emphasis.span import CharSpan, EmphasisedText
+
+if TYPE_CHECKING:
+    from boldface.engine.generation import Generation
+
+WIDE = 100
+"""From this many columns on, two answers stand side by side."""
+
+LIFTED, LOWERED, QUIET, PLAIN, GOOD, BAD = "bold yellow", "blue", "dim", "cyan", "green", "red"
+
+
+def screen() -> Console:
+    """Return the console of standard output."""
+    return Console(highlight=False)
+
+
+def margin() -> Console:
+    """Return the console of standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+def note(words: str) -> None:
+    """Say something beside the answer, on standard error."""
+    margin().print(Text(words, style=QUIET), soft_wrap=True)
+
+
+@contextmanager
+def waiting(words: str) -> Iterator[None]:
+    """Draw a spinner on standard error while something takes its time; nothing where that is no terminal."""
+    console = margin()
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(words):
+        yield
+
+
+def style(nats: float) -> str:
+    """Return the style of a token of that strength."""
+    return LIFTED if nats > 0 else LOWERED if nats < 0 else ""
+
+
+def nats_and_factor(nats: float) -> str:
+    """Write a strength both ways: ``+4.61 nats (×100)``."""
+    return f"{nats:+.2f} nats (×{math.exp(nats):.3g})"
+
+
+def marked(text: EmphasisedText, *, coloured: bool) -> Text:
+    """Draw a prompt with its emphasised words in bold, or with its markup where nothing can be drawn bold."""
+    if not coloured:
+        return Text(render(text))
+    drawn = Text(text.text)
+    for span in text.spans:
+        drawn.stylize(style(1.0 if span.strength is None else span.strength), span.start, span.end)
+    return drawn
+
+
+def answers(plain: RenderableType, steered: RenderableType, width: int) -> RenderableType:
+    """Put two boxes side by side where there is room, else one above the other."""
+    if width < WIDE:
+        return Group(plain, steered)
+    table = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    table.add_column(ratio=1)
+    table.add_column(ratio=1)
+    table.add_row(plain, steered)
+    return table
+
+
+def box(title: str, text: str, below: Text | None, colour: str) -> Panel:
+    """Frame one answer."""
+    body = Text(text) if text.strip() else Text("(no words)", style=QUIET)
+    return Panel(body, title=Text(title, style=f"bold {colour}"), title_align="left", subtitle=below,
+                 subtitle_align="right", border_style=colour, padding=(0, 1))  # fmt: skip
+
+
+def steered_with(generation: Generation) -> str:
+    """Say in one line what was steered: tokens, strengths, heads and routes."""
+    spans, gains = generation.steering.spans, generation.steering.gains
+    tokens = sum(span.end - span.start for span in spans)
+    strengths = sorted({span.strength for span in spans}, reverse=True)
+    report = generation.report()
+    routes = ", ".join(report["routes"]) or "none"
+    scope = "" if report["scope"] == "all" else f", scope {report['scope']}"
+    return (
+        f"{tokens} of {len(generation.prompt.ids)} prompt tokens by {', '.join(map(nats_and_factor, strengths))}, "
+        f"{count(len(gains), 'head')} in {count(len(gains.layers), 'layer')}, route {routes}{scope}"
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """Write ``1 head``, ``2 heads``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def quoted(text: str, span: CharSpan) -> str:
+    """Write the characters of a span so that line ends and blanks are seen."""
+    return repr(text[span.start : span.end])
+
+
+def flush(words: str) -> None:
+    """Write a piece of the answer at once."""
+    sys.stdout.write(words)
+    sys.stdout.flush()
+
+

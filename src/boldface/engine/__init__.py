@@ -1,0 +1,1 @@
+"""What generates: load a model, turn prompts into steered batches, run them."""

@@ -1,0 +1,48 @@
+"""What a generation gives back: the answer, and what was steered to get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from boldface.emphasis.tokens import EncodedPrompt
+from boldface.steering.plan import Steering
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One answer; ``str()`` and ``print`` give its text.
+
+    Attributes:
+        text: The answer without special tokens.
+        ids: Its token ids, end token included.
+        finish_reason: ``stop`` when the model ended it, ``length`` when the token limit did.
+        prompt: The prompt as tokens, with the spans that were hit.
+        steering: How the prompt was steered.
+        routes: Layer to the routes that carried the bias; empty when nothing was steered.
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    finish_reason: Literal["stop", "length"]
+    prompt: EncodedPrompt
+    steering: Steering
+    routes: dict[int, tuple[str, ...]]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def report(self) -> dict[str, Any]:
+        """Return what was steered, for JSON: tokens, heads, strengths (nats), scope, routes and what was widened."""
+        return {
+            "tokens": [
+                {"start": span.start, "end": span.end, "strength": span.strength} for span in self.steering.spans
+            ],
+            "heads": {str(head): gain for head, gain in self.steering.gains.items()},
+            "scope": self.steering.scope,
+            "routes": sorted({route for routes in self.routes.values() for route in routes}),
+            "widened": [{"start": span.start, "end": span.end} for span in self.prompt.widened],
+            "prompt_tokens": len(self.prompt.ids),
+            "answer_tokens": len(self.ids),
+            "finish_reason": self.finish_reason,
+        }

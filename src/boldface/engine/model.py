@@ -1,0 +1,200 @@
+"""A loaded model that reads bold text: ``boldface.load`` and ``Model``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from boldface.attention.attach import Attachment
+from boldface.attention.geometry import geometry
+from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
+from boldface.emphasis.tokens import EncodedPrompt
+from boldface.engine import steer as steering
+from boldface.engine.generation import Generation
+from boldface.engine.heads import STAMP, Heads, select_heads
+from boldface.engine.loading import load_pretrained
+from boldface.engine.prompts import Overlap, Prompt, is_batch, pad_id, render_prompt
+from boldface.engine.streaming import stream
+from boldface.errors import ModelError
+from boldface.steering.plan import Scope
+
+class Model:
+    """A causal language model and its tokenizer.
+
+    Calls from several threads wait for each other: one model runs one batch at a time.
+
+    Args:
+        model: A causal language model of transformers.
+        tokenizer: Its tokenizer.
+        name: What it was loaded as.
+        chat: Whether plain text is wrapped into the chat template; by default when the tokenizer has one.
+
+    Raises:
+        UnsupportedModelError: When no layer of the model can be steered.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Any, *, name: str = "", chat: bool | None = None) -> None:
+        self.model, self.tokenizer, self.name = model, tokenizer, name
+        self.chat = bool(getattr(tokenizer, "chat_template", None)) if chat is None else chat
+        self.geometry = geometry(model)
+        self._lock = threading.RLock()
+
+    def encode(
+        self,
+        prompt: Prompt,
+        *,
+        heads: Heads | None = None,
+        alpha: float | None = None,
+        factor: float | None = None,
+        strength: float | None = None,
+        overlap: Overlap = "any",
+        raw: bool = False,
+    ) -> EncodedPrompt:
+        """Return the tokens of a prompt and which of them its emphasis hits; nothing is run."""
+        rendered = render_prompt(self.tokenizer, prompt, chat=self.chat and not raw)
+        default = resolve_strength(alpha=alpha, factor=factor, strength=strength)
+        if default is None:
+            default = select_heads(self.model, heads)[1] if rendered.text.spans else DEFAULT_STRENGTH
+        return rendered.encode(self.tokenizer, default=default, overlap=overlap)
+
+    def generate(
+        self,
+        prompt: Prompt | Sequence[Prompt],
+        *,
+        heads: Heads | Sequence[Heads | None] | None = None,
+        alpha: float | None = None,
+        factor: float | None = None,
+        strength: float | None = None,
+        scope: Scope = "all",
+        route: str = "auto",
+        overlap: Overlap = "any",
+        raw: bool = False,
+        max_new_tokens: int | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> Any:
+        """Answer one prompt (a :class:`Generation`) or a batch (a list, one a prompt and returned sequence).
+
+        Args:
+            prompt: Marked-up text, an EmphasisedText or messages; a list of these is a batch.
+            heads: Which heads; the profile shipped with the model unless given. A list has one entry a prompt.
+            alpha: Strength as PASTA's alpha; only one of alpha, factor and strength.
+            factor: Strength as a factor on the attention weight.
+            strength: Strength in nats; 0 is the plain model.
+            scope: ``all`` or ``answer``.
+            route: How the bias is carried.
+            overlap: What happens to a token that straddles a span's edge.
+            raw: Do not wrap plain text into the chat template.
+            max_new_tokens: Most tokens of the answer; 256, or what the context leaves, unless given.
+            seed: Of the sampling; the global state of torch's generator is left as it was.
+            options: Passed to transformers' ``generate`` (do_sample, temperature, num_beams, stop_strings, ...).
+
+        Raises:
+            BoldfaceError: Before the model runs; see :mod:`boldface.errors`.
+        """
+        batch = list(prompt) if is_batch(prompt) else [prompt]
+        prepared = steering.prepare(
+            self.model,
+            self.tokenizer,
+            batch,  # type: ignore[arg-type]
+            chat=self.chat and not raw,
+            heads=heads,
+            alpha=alpha,
+            factor=factor,
+            strength=strength,
+            scope=scope,
+            overlap=overlap,
+            room=max_new_tokens,
+        )
+        output, routes = self._run(prepared, route, seed, **options)
+        answers = self._read(prepared, output, routes)
+        return answers if is_batch(prompt) or len(answers) > 1 else answers[0]
+
+    def stream(self, prompt: Prompt, **options: Any) -> Iterator[str]:
+        """Yield the answer piece by piece; takes what :meth:`generate` takes, for one prompt.
+
+        Leaving the iterator early stops the model.
+        """
+        return stream(self, prompt, **options)
+
+    def steer(self, prompt: Prompt | Sequence[Prompt], **options: Any) -> AbstractContextManager[dict[str, Tensor]]:
+        """:func:`boldface.steer` on this model: raw text, and the inputs to call ``.model`` with."""
+        return steering.steer(self.model, self.tokenizer, prompt, **options)
+
+    def _run(
+        self, prepared: steering.Prepared, route: str, seed: int | None, **options: Any
+    ) -> tuple[Tensor, dict[int, tuple[str, ...]]]:
+        options.setdefault("do_sample", False)
+        assistant = options.get("assistant_model")
+        if isinstance(assistant, Model):
+            options["assistant_model"] = assistant.model
+        if "stop_strings" in options:
+            options.setdefault("tokenizer", self.tokenizer)
+        if options.get("return_dict_in_generate"):
+            raise ModelError("generate gives Generation objects, not dictionaries.", "Use model.steer for raw outputs.")
+        with self._lock, ExitStack() as stack, torch.no_grad():
+            attachment = None
+            if prepared.plan is not None:
+                attachment = stack.enter_context(
+                    Attachment(self.model, prepared.plan, prompt=prepared.rows.ids, route=route)
+                )
+            if seed is not None:
+                stack.enter_context(torch.random.fork_rng())
+                torch.manual_seed(seed)
+            output = self.model.generate(
+                **prepared.inputs, max_new_tokens=prepared.room, pad_token_id=pad_id(self.tokenizer), **options
+            )
+            return output, attachment.used if attachment else {}
+
+    def _read(
+        self, prepared: steering.Prepared, output: Tensor, routes: dict[int, tuple[str, ...]]
+    ) -> list[Generation]:
+        ends = self.model.generation_config.eos_token_id
+        ends = set(ends if isinstance(ends, list) else [ends])
+        width, copies = prepared.rows.ids.shape[1], output.shape[0] // len(prepared.rows.prompts)
+        answers = []
+        for row, ids in enumerate(output[:, width:].tolist()):
+            stop = next((index + 1 for index, token in enumerate(ids) if token in ends), None)
+            ids = ids if stop is None else ids[:stop]
+            steered = prepared.steerings[row // copies]
+            answers.append(
+                Generation(
+                    text=self.tokenizer.decode(ids, skip_special_tokens=True),
+                    ids=tuple(ids),
+                    finish_reason="length" if stop is None else "stop",
+                    prompt=prepared.rows.prompts[row // copies],
+                    steering=steered,
+                    routes={} if steered.is_null else routes,
+                )
+            )
+        return answers
+
+
+def load(model: str | nn.Module, tokenizer: Any = None, *, chat: bool | None = None, **options: Any) -> Model:
+    """Load a model: an embedded one by name, a folder, a hub id, or a model object with its tokenizer.
+
+    Args:
+        model: ``smollm2``, ``gemma``, a path, a hub id or a transformers model.
+        tokenizer: Needed with a model object.
+        chat: Whether plain text is wrapped into the chat template; by default when there is one.
+        options: See :func:`boldface.engine.loading.load_pretrained` (dtype, device_map, revision, offline, progress).
+
+    Raises:
+        MissingError: When the model is not here, with what to install.
+        UnsupportedModelError: When it cannot be steered.
+    """
+    if isinstance(model, nn.Module):
+        if tokenizer is None:
+            raise ModelError("A model object needs its tokenizer.", "Call boldface.load(model, tokenizer).")
+        if options:
+            raise ModelError(f"{', '.join(options)} cannot be changed on a loaded model.", "Load it that way.")
+        return Model(model.eval(), tokenizer, name=type(model).__name__, chat=chat)
+    loaded, own_tokenizer, origin = load_pretrained(model, **options)
+    if origin.kind == "embedded":
+        setattr(loaded.config, STAMP, origin.name)
+    return Model(loaded, tokenizer or own_tokenizer, name=origin.name, chat=origin.chat if chat is None else chat)

@@ -1,0 +1,171 @@
+"""``boldface.steer``: steer a model that you hold yourself, for the length of a ``with`` block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from boldface.attention.attach import Attachment
+from boldface.attention.geometry import geometry, transformer
+from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
+from boldface.engine.heads import Heads, select_heads
+from boldface.engine.prompts import Overlap, Prompt, Rows, is_batch, pad, pad_id, render_prompt
+from boldface.errors import ContextLengthError, NothingSteeredError
+from boldface.profiles.heads import HeadGains
+from boldface.steering.plan import Plan, Scope, Steering, build_plan
+
+DEFAULT_ROOM = 256
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Prompts, encoded, and how each is steered; nothing has run yet.
+
+    Attributes:
+        rows: The batch.
+        steerings: One a row.
+        plan: Their tensors; None when no row is steered.
+        room: Tokens that an answer may have.
+    """
+
+    rows: Rows
+    steerings: tuple[Steering, ...]
+    plan: Plan | None
+    room: int
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """What the model takes: ``input_ids`` and ``attention_mask``, both (batch, width)."""
+        return {"input_ids": self.rows.ids, "attention_mask": self.rows.mask}
+
+
+def prepare(
+    model: nn.Module,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    *,
+    chat: bool = False,
+    heads: Heads | Sequence[Heads | None] | None = None,
+    alpha: float | None = None,
+    factor: float | None = None,
+    strength: float | None = None,
+    scope: Scope = "all",
+    overlap: Overlap = "any",
+    padding: Literal["left", "right"] = "left",
+    room: int | None = 0,
+) -> Prepared:
+    """Encode prompts and lay out their steering, with every check that needs no forward of the model.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        prompts: The batch.
+        chat: Whether plain text is one user turn of a chat.
+        heads: Heads for all rows, or a list with one entry a row.
+        alpha: Strength as PASTA's alpha.
+        factor: Strength as a factor on the attention weight.
+        strength: Strength in nats.
+        scope: Which queries are steered.
+        overlap: What happens to a token that straddles a span's edge.
+        padding: Side of the padding; generation needs ``left``.
+        room: Tokens that must still fit behind the prompt; None takes what fits, up to 256.
+
+    Raises:
+        BoldfaceError: See the tree in :mod:`boldface.errors`.
+    """
+    said = resolve_strength(alpha=alpha, factor=factor, strength=strength)
+    per_row = heads if isinstance(heads, list) and not _is_pairs(heads) else [heads] * len(prompts)
+    encoded, steerings = [], []
+    for prompt, row_heads in zip(prompts, per_row, strict=True):
+        rendered = render_prompt(tokenizer, prompt, chat=chat)
+        gains, default = HeadGains(), DEFAULT_STRENGTH
+        if rendered.text.spans or row_heads is not None:
+            gains, default = select_heads(model, row_heads)
+        row = rendered.encode(tokenizer, default=default if said is None else said, overlap=overlap)
+        if not gains and any(span.strength for span in row.spans):
+            raise NothingSteeredError("The prompt has emphasis, but no head would be steered.", "Name at least one head.")
+        encoded.append(row)
+        steerings.append(Steering(row.spans, gains, scope))
+    room = _room(model, max(len(row.ids) for row in encoded), room)
+    device = transformer(model).get_input_embeddings().weight.device
+    rows = pad(encoded, pad_id=pad_id(tokenizer), side=padding, device=device)
+    plan = None
+    if any(not steering.is_null for steering in steerings):
+        plan = build_plan(steerings, rows.lengths, geometry(model).heads, padding=padding, device=device)
+    return Prepared(rows, tuple(steerings), plan, room)
+
+
+@contextmanager
+def steer(
+    model: nn.Module,
+    tokenizer: Any,
+    prompt: Prompt | Sequence[Prompt],
+    *,
+    heads: Heads | Sequence[Heads | None] | None = None,
+    alpha: float | None = None,
+    factor: float | None = None,
+    strength: float | None = None,
+    scope: Scope = "all",
+    route: str = "auto",
+    overlap: Overlap = "any",
+    padding: Literal["left", "right"] = "left",
+) -> Iterator[dict[str, Tensor]]:
+    """Steer ``model`` inside a ``with`` block; yields the inputs to call it with.
+
+    Plain text is not wrapped into a chat template; messages are rendered by the tokenizer's. Inside the block the
+    model takes no other prompt, no second ``steer`` and no other thread; afterwards it is bit-identical to before.
+
+    Args:
+        model: A causal language model of transformers (peft-wrapped, quantised or spread over devices too).
+        tokenizer: Its tokenizer.
+        prompt: One prompt or a batch; see :data:`boldface.engine.prompts.Prompt`.
+        heads: ``{layer: [heads]}``, HeadGains, a profile or its name; None is the profile shipped with the model.
+        alpha: Strength as PASTA's alpha (0.01); only one of alpha, factor and strength.
+        factor: Strength as a factor on the attention weight (100).
+        strength: Strength in nats (4.605).
+        scope: ``all`` steers every query; ``answer`` only from the last prompt token on.
+        route: How the bias is carried; see the matrix in the docs.
+        overlap: ``any`` token that touches a span counts, only those ``inside``, or ``error`` when one straddles.
+        padding: Side of the padding; ``generate`` needs ``left``.
+
+    Raises:
+        BoldfaceError: See the tree in :mod:`boldface.errors`.
+    """
+    prepared = prepare(
+        model,
+        tokenizer,
+        list(prompt) if is_batch(prompt) else [prompt],  # type: ignore[arg-type, list-item]
+        heads=heads,
+        alpha=alpha,
+        factor=factor,
+        strength=strength,
+        scope=scope,
+        overlap=overlap,
+        padding=padding,
+    )
+    with ExitStack() as stack:
+        if prepared.plan is not None:
+            stack.enter_context(Attachment(model, prepared.plan, prompt=prepared.rows.ids, route=route))
+        yield prepared.inputs
+
+
+def _is_pairs(heads: list[Any]) -> bool:
+    return all(isinstance(head, tuple) and len(head) == 2 for head in heads)
+
+
+def _room(model: nn.Module, length: int, wanted: int | None) -> int:
+    """Return how long an answer may get; raise ContextLengthError when it does not fit behind the prompt."""
+    limit = getattr(transformer(model).config.get_text_config(), "max_position_embeddings", None)
+    if limit is None:
+        return DEFAULT_ROOM if wanted is None else wanted
+    needed = 1 if wanted is None else wanted
+    if length + needed > limit:
+        raise ContextLengthError(
+            f"{length} prompt tokens and {needed} new ones exceed the model's {limit}.",
+            f"Shorten the prompt or ask for at most {max(0, limit - length)} new tokens.",
+        )
+    return min(DEFAULT_ROOM, limit - length) if wanted is None else wanted

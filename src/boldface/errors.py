@@ -1,0 +1,100 @@
+"""Every error boldface raises, as one tree.
+
+::
+
+    BoldfaceError                    carries .hint: what to do about it
+    ├── EmphasisError (ValueError)   what a person marked cannot be used
+    │   ├── MarkupError              markup that does not close, or cannot be read
+    │   ├── SpanError                span out of range, empty, absent or contradicting another
+    │   ├── StrengthError            strength, factor or alpha outside its range
+    │   ├── ChatError                emphasis that a chat template does not carry with certainty
+    │   └── AlignmentError           characters that cannot be mapped to tokens with certainty
+    ├── HeadError (ValueError)       unknown layer or head, unreadable head list, foreign profile
+    ├── NothingSteeredError          emphasis was given and no token or no head would be steered
+    ├── ModelError
+    │   ├── UnsupportedModelError    this model, or this layer of it, cannot be steered exactly
+    │   ├── ModelBusyError           the model is already steered, here or in another thread
+    │   ├── PromptMismatchError      the model was given another prompt than the steered one
+    │   └── ContextLengthError       prompt and answer do not fit into the model's context
+    ├── RouteError                   a route that is not exact (or not available) here
+    └── MissingError                 an extra, a model or a data file that is not installed
+"""
+
+from __future__ import annotations
+
+
+class BoldfaceError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        message: What is wrong, one sentence.
+        hint: What to do about it, one sentence.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class EmphasisError(BoldfaceError, ValueError):
+    """What a person marked cannot be used."""
+
+
+class MarkupError(EmphasisError):
+    """Markup that does not close, or that cannot be read."""
+
+
+class SpanError(EmphasisError):
+    """A span that is out of range, empty, absent or contradicts another."""
+
+
+class StrengthError(EmphasisError):
+    """A strength, factor or alpha outside its range."""
+
+
+class ChatError(EmphasisError):
+    """Emphasis that a chat template does not carry with certainty."""
+
+
+class AlignmentError(EmphasisError):
+    """Characters that cannot be mapped to tokens with certainty."""
+
+
+class HeadError(BoldfaceError, ValueError):
+    """An unknown layer or head, an unreadable head list or a foreign profile."""
+
+
+class NothingSteeredError(BoldfaceError):
+    """Emphasis was given, and no token or no head would be steered."""
+
+
+class ModelError(BoldfaceError):
+    """Something about the model stands in the way."""
+
+
+class UnsupportedModelError(ModelError):
+    """This model, or this layer of it, cannot be steered exactly."""
+
+
+class ModelBusyError(ModelError):
+    """The model is already steered, here or in another thread."""
+
+
+class PromptMismatchError(ModelError):
+    """The model was given another prompt than the one that was steered."""
+
+
+class ContextLengthError(ModelError):
+    """Prompt and answer do not fit into the model's context."""
+
+
+class RouteError(BoldfaceError):
+    """A route that is not exact, or not available, here."""
+
+
+class MissingError(BoldfaceError):
+    """An extra, a model or a data file that is not installed."""

@@ -1,0 +1,1 @@
+"""The maths of steering: torch alone, no model, no tokenizer; shared by every engine."""

@@ -1,0 +1,110 @@
+"""One attention kernel call that takes the causal flag *and* a bias, and also gives the log-sum-exp.
+
+``torch.nn.functional.scaled_dot_product_attention`` refuses a bias together with ``is_causal``; the kernels below it
+take both, and a bias of shape (batch, heads, 1, key) is broadcast over the queries inside the kernel. So a causal
+prefill carries PASTA's bias without a mask of size query x key.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from boldface.errors import RouteError
+
+_QUERY_BLOCK = 32  # the CUDA kernel rounds the length of its log-sum-exp up to this
+_BIAS_ALIGNMENT = 16  # ... and wants the bias rows aligned to this many elements
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    scale: float,
+    causal: bool = False,
+    bias: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Attend and return the output with its log-sum-exp.
+
+    Args:
+        query: (batch, heads, query, head_dim).
+        key: (batch, kv_heads, key, head_dim).
+        value: (batch, kv_heads, key, value_dim); value_dim at most head_dim.
+        scale: Multiplies query·key.
+        causal: Query i sees keys 0..i (aligned at the top left).
+        bias: (batch, heads, 1 or query, key), added before the softmax; -inf hides a key.
+
+    Returns:
+        Output (batch, heads, query, value_dim) and log-sum-exp (batch, heads, query) in float32 (float64 for float64).
+
+    Raises:
+        RouteError: When no kernel here takes such tensors.
+    """
+    refusal = why_not(query, value)
+    if refusal:
+        raise RouteError(refusal, "Use another route: route='sdpa' or 'folded'.")
+    width = value.shape[-1]
+    if width < key.shape[-1]:
+        value = torch.nn.functional.pad(value, (0, key.shape[-1] - width))
+    run = _attend_cpu if query.device.type == "cpu" else _attend_cuda
+    output, lse = run(query, key, value, scale, causal, bias)
+    return output[..., :width], lse
+
+
+def why_not(query: Tensor, value: Tensor) -> str | None:
+    """Return why no kernel here takes the tensors, or None when one does."""
+    if query.device.type not in ("cpu", "cuda"):
+        return f"No kernel with causal flag and bias on {query.device.type}."
+    if value.shape[-1] > query.shape[-1]:
+        return "Values wider than keys have no such kernel."
+    return _broken(query.device.type, query.dtype)
+
+
+def _attend_cpu(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, causal: bool, bias: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    output, lse = kernel(query, key, value, 0.0, causal, attn_mask=bias, scale=scale)
+    return output, lse
+
+
+def _attend_cuda(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, causal: bool, bias: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    groups = query.shape[1] // key.shape[1]
+    key, value = (tensor.repeat_interleave(groups, dim=1) if groups > 1 else tensor for tensor in (key, value))
+    keys, queries = key.shape[2], query.shape[2]
+    if bias is not None:
+        padding = -keys % _BIAS_ALIGNMENT
+        bias = torch.nn.functional.pad(bias.to(query.dtype), (0, padding))[..., :keys]
+        bias = bias.expand(query.shape[0], query.shape[1], queries, keys)
+    kernel = torch.ops.aten._scaled_dot_product_efficient_attention
+    output, lse, _, _ = kernel(query, key, value, bias, True, 0.0, causal, scale=scale)
+    assert lse.shape[-1] - queries < _QUERY_BLOCK
+    return output, lse[..., :queries]
+
+
+@functools.cache
+def _broken(device: str, dtype: torch.dtype) -> str | None:
+    """Check the kernel once per device and dtype against plain arithmetic: these operators are not public API."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(1, heads, 5, 16, generator=generator) for heads in (2, 1, 1))
+    bias = torch.randn(1, 2, 1, 5, generator=generator)
+    scores = query @ key.transpose(-1, -2) / 4 + bias
+    scores = scores.masked_fill(torch.ones(5, 5, dtype=torch.bool).triu(1), -torch.inf)
+    expected = torch.softmax(scores, -1) @ value, torch.logsumexp(scores, -1)
+    run = _attend_cpu if device == "cpu" else _attend_cuda
+    try:
+        with torch.no_grad():
+            given = (tensor.to(device, dtype) for tensor in (query, key, value))
+            output, lse = run(*given, 0.25, True, bias.to(device))
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
+        return f"The attention kernel for {device} and {dtype} does not run in torch {torch.__version__}: {error}"
+    tolerance = 20 * torch.finfo(dtype).eps
+    for got, wanted in ((output, expected[0]), (lse, expected[1])):
+        if (got.cpu().float() - wanted).abs().max() > max(tolerance, 1e-5):
+            return f"The attention kernel for {device} and {dtype} in torch {torch.__version__} ignores its bias."
+    return None

@@ -1,0 +1,245 @@
+"""A batch of steered prompts as tensors: emphasis x gains x scope, one row a prompt.
+
+The bias that row ``b`` adds to the score of query column ``q`` and key column ``k`` in head ``h`` is::
+
+    active[b, q] * (gain[b, h] * nats[b, k]                          k is prompt
+                    + max(0, gain[b, h]) * lift[b] * sees[b, q])     k is generated
+
+``nats`` is 0 for unemphasised prompt tokens, so a query before the first emphasised token sees only zeros
+(the prefix law). ``lift`` is ``max(0, strongest nats of the row)``: PASTA leaves the model's own words undamped
+(Zhang et al. 2024, section 3.1 and their code), and suppression or negative gains never push them down.
+``sees`` is 1 while a lifted prompt token is visible to the query; behind a sliding window it becomes 0 once the
+emphasis has left the window, and the head is then the plain head. ``active`` carries the scope.
+
+Columns are positions of the padded batch: prompt columns are ``[0, width)``, everything from ``width`` on is generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from boldface.emphasis.span import TokenSpan
+from boldface.emphasis.strength import MAX_STRENGTH
+from boldface.errors import HeadError, SpanError, StrengthError
+from boldface.profiles.heads import HeadGains
+
+Scope = Literal["all", "answer"]
+SCOPES: tuple[Scope, ...] = ("all", "answer")
+NEVER = 2**62
+
+
+@dataclass(frozen=True)
+class Steering:
+    """How one prompt is steered.
+
+    Attributes:
+        spans: Disjoint token spans with their strengths in nats.
+        gains: Which heads are steered, and how far.
+        scope: ``all`` steers every query (the paper); ``answer`` only queries from the last prompt token on.
+
+    Raises:
+        SpanError: When spans overlap.
+        StrengthError: When some gain x strength exceeds the cap.
+        ValueError: When the scope is unknown.
+    """
+
+    spans: tuple[TokenSpan, ...] = ()
+    gains: HeadGains = field(default_factory=HeadGains)
+    scope: Scope = "all"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spans", tuple(sorted(self.spans)))
+        for left, right in zip(self.spans, self.spans[1:], strict=False):
+            if right.start < left.end:
+                raise SpanError(
+                    f"Token spans {left} and {right} overlap.", "Flatten them first: boldface.emphasis.span.flatten."
+                )
+        if self.scope not in SCOPES:
+            raise SpanError(f"Unknown scope {self.scope!r}.", f"Choose one of {', '.join(SCOPES)}.")
+        largest = max((abs(span.strength) for span in self.spans), default=0.0)
+        reach = largest * max((abs(gain) for gain in self.gains.values()), default=0.0)
+        if reach > MAX_STRENGTH:
+            raise StrengthError(
+                f"Gain x strength reaches {reach:.1f} nats; the cap is {MAX_STRENGTH:g}.",
+                "Lower the strength or the largest gain.",
+            )
+
+    @property
+    def is_null(self) -> bool:
+        """True when this steering changes nothing (null law): no span of non-zero strength, or no head."""
+        return not self.gains or all(span.strength == 0 for span in self.spans)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tensors of a steered batch.
+
+    Attributes:
+        nats: (batch, width) float32, strength of every prompt column; 0 at padding.
+        lift: (batch,) float32, strength that generated columns get.
+        first: (batch,) int64, first emphasised column; NEVER for null rows.
+        start: (batch,) int64, first steered query column (``first``, or the last prompt column for ``answer``).
+        gains: Layer to (batch, heads) float32; only layers with a steered head.
+        earliest_start: Smallest ``start``; queries before it are plain in every row.
+        by_query: True when some row's scope is ``answer``, so that being active depends on the query.
+        one_start: True when all queries from ``earliest_start`` on may be treated as active.
+    """
+
+    nats: Tensor
+    lift: Tensor
+    first: Tensor
+    start: Tensor
+    gains: Mapping[int, Tensor]
+    earliest_start: int
+    by_query: bool
+    one_start: bool
+
+    @property
+    def batch(self) -> int:
+        """Rows."""
+        return self.nats.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Prompt columns, padding included; columns from here on are generated."""
+        return self.nats.shape[1]
+
+    def expand(self, batch: int) -> Plan:
+        """Repeat every row for beams or several returned sequences, as ``generate`` repeats its inputs.
+
+        Raises:
+            SpanError: When ``batch`` is not a multiple of the rows.
+        """
+        if batch == self.batch:
+            return self
+        if batch % self.batch:
+            raise SpanError(
+                f"{batch} rows reached the model, {self.batch} were steered.", "Steer exactly the rows you run."
+            )
+        copies = batch // self.batch
+
+        def repeat(tensor: Tensor) -> Tensor:
+            return tensor.repeat_interleave(copies, dim=0)
+
+        return replace(
+            self,
+            nats=repeat(self.nats),
+            lift=repeat(self.lift),
+            first=repeat(self.first),
+            start=repeat(self.start),
+            gains={layer: repeat(gain) for layer, gain in self.gains.items()},
+        )
+
+    def to(self, device: torch.device) -> Plan:
+        """Return the plan with its tensors on ``device``."""
+        return replace(
+            self,
+            nats=self.nats.to(device),
+            lift=self.lift.to(device),
+            first=self.first.to(device),
+            start=self.start.to(device),
+            gains={layer: gain.to(device) for layer, gain in self.gains.items()},
+        )
+
+    def row_bias(self, layer: int, key_start: int, key_stop: int, sees: Tensor | None = None) -> Tensor:
+        """Return the bias of an active query on key columns ``[key_start, key_stop)``: (batch, heads, 1, keys).
+
+        Args:
+            layer: A layer in ``gains``.
+            key_start: First key column.
+            key_stop: One past the last key column.
+            sees: (batch,) bool, whether generated columns are lifted; None for all.
+        """
+        gain = self.gains[layer]
+        lift = self.lift if sees is None else self.lift * sees
+        prompt = self.nats[:, key_start : min(key_stop, self.width)]
+        generated = key_stop - max(key_start, self.width)
+        bias = gain[:, :, None] * prompt[:, None, :]
+        if generated > 0:
+            lifted = (gain.clamp(min=0) * lift[:, None])[:, :, None]
+            bias = torch.cat([bias, lifted.expand(-1, -1, generated)], dim=-1)
+        return bias[:, :, None, :]
+
+
+def build_plan(
+    rows: Sequence[Steering],
+    lengths: Sequence[int],
+    heads: Mapping[int, int],
+    *,
+    padding: Literal["left", "right"] = "left",
+    width: int | None = None,
+    device: torch.device | str = "cpu",
+) -> Plan:
+    """Lay out one plan for a padded batch.
+
+    Args:
+        rows: One steering a row; a null steering leaves its row untouched.
+        lengths: Prompt tokens of every row, without padding.
+        heads: Query heads of every layer that can be steered.
+        padding: Side on which rows are padded to the width of the longest.
+        width: Prompt columns; the longest row unless given.
+        device: Where the tensors lie.
+
+    Raises:
+        SpanError: When a span ends beyond its prompt.
+        HeadError: When a layer or head does not exist or cannot be steered.
+    """
+    width = max(lengths) if width is None else width
+    nats = torch.zeros(len(rows), width)
+    first, start, answers = [], [], []
+    steered = sorted({layer for row in rows if not row.is_null for layer in row.gains.layers})
+    for row in rows:
+        check_heads(row.gains, heads)
+    gains = {layer: torch.zeros(len(rows), heads[layer]) for layer in steered}
+    for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        offset = width - length if padding == "left" else 0
+        for span in row.spans:
+            if span.end > length:
+                raise SpanError(f"{span} ends beyond the prompt of {length} tokens.", "Token spans are half-open.")
+            nats[index, offset + span.start : offset + span.end] = span.strength
+        columns = [] if row.is_null else nats[index].nonzero().flatten().tolist()
+        if not columns:
+            nats[index] = 0
+        first.append(columns[0] if columns else NEVER)
+        answers.append(bool(columns) and row.scope == "answer")
+        start.append(offset + length - 1 if answers[-1] else first[-1])
+        if columns:
+            for (layer, head), gain in row.gains.items():
+                gains[layer][index, head] = gain
+    return Plan(
+        nats.to(device),
+        nats.clamp(min=0).amax(dim=1).to(device),
+        torch.tensor(first, device=device),
+        torch.tensor(start, device=device),
+        {layer: gain.to(device) for layer, gain in gains.items()},
+        earliest_start=min(start),
+        by_query=any(answers),
+        one_start=not any(answers) or len({column for column in start if column != NEVER}) == 1,
+    )
+
+
+def check_heads(gains: HeadGains, heads: Mapping[int, int]) -> None:
+    """Raise HeadError when ``gains`` names a layer or head that ``heads`` (layer to query heads) does not have."""
+    for head in gains:
+        if head.layer not in heads:
+            raise HeadError(f"{head}: layer {head.layer} cannot be steered.", f"Steerable layers: {_ranges(heads)}.")
+        if head.head >= heads[head.layer]:
+            raise HeadError(
+                f"{head}: layer {head.layer} has {heads[head.layer]} query heads.",
+                f"Heads count from 0 to {heads[head.layer] - 1}; with grouped queries name query heads, not kv heads.",
+            )
+
+
+def _ranges(numbers: Mapping[int, int]) -> str:
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs) or "none"

@@ -1,0 +1,110 @@
+"""Sample batches: prompts of different lengths, emphasis, heads and strengths, followed by given answer tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from boldface.attention.geometry import geometry
+from boldface.emphasis.span import TokenSpan
+from boldface.profiles.heads import HeadGains
+from boldface.steering.plan import Plan, Scope, Steering, build_plan
+
+PROMPT = 14
+ANSWER = 6
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A batch of prompts with their answers, and the plan that steers it.
+
+    Attributes:
+        ids: (batch, width + answer) token ids.
+        real: (batch, width + answer) bool, false at padding.
+        padded: True when some row has padding, so that models are given an attention mask.
+        rows: The steering of every row.
+        plan: The same as tensors.
+    """
+
+    ids: Tensor
+    real: Tensor
+    padded: bool
+    rows: tuple[Steering, ...]
+    plan: Plan
+
+    @property
+    def prompt(self) -> Tensor:
+        """(batch, width) token ids of the prompts."""
+        return self.ids[:, : self.plan.width]
+
+    def inputs(self, start: int = 0, stop: int | None = None) -> dict[str, Any]:
+        """Return what a model is called with for columns ``[start, stop)``, given a cache of the columns before."""
+        stop = self.ids.shape[1] if stop is None else stop
+        if not self.padded:
+            return {"input_ids": self.ids[:, start:stop]}
+        positions = (self.real.cumsum(1) - 1).clamp(min=0)
+        return {
+            "input_ids": self.ids[:, start:stop],
+            "attention_mask": self.real[:, :stop].long(),
+            "position_ids": positions[:, start:stop],
+        }
+
+    def with_plan(self, plan: Plan) -> Sample:
+        """Return the sample with another plan."""
+        return replace(self, plan=plan)
+
+
+def signed_gains(heads: dict[int, int]) -> HeadGains:
+    """Return gains of every kind: full, fractional, negative, none; no head's neighbour is like it."""
+    kinds = (1.0, -0.5, 0.7, 0.0)
+    return HeadGains({(layer, head): kinds[(head + layer) % 4] for layer in heads for head in range(heads[layer])})
+
+
+def steerings(heads: dict[int, int], scopes: Sequence[Scope] = ("all", "all", "all")) -> tuple[Steering, ...]:
+    """Return three rows: signed gains with a suppressed span, few heads with mild strengths, and nothing."""
+    layers = sorted(heads)
+    few = HeadGains({(layers[-1], 1): 1.0, (layers[0], 0): 0.6})
+    return (
+        Steering((TokenSpan(2, 4, -2.0), TokenSpan(9, 11, 4.6)), signed_gains(heads), scopes[0]),
+        Steering((TokenSpan(5, 6, 1.0), TokenSpan(6, 8, 3.0)), few, scopes[1]),
+        Steering(scope=scopes[2]),
+    )
+
+
+def sample(
+    model: PreTrainedModel,
+    *,
+    padding: Literal["left", "right"] | None = None,
+    scopes: Sequence[Scope] = ("all", "all", "all"),
+    rows: Sequence[Steering] | None = None,
+    answer: int = ANSWER,
+    seed: int = 1,
+) -> Sample:
+    """Return a random batch that the model can be given.
+
+    Args:
+        model: Whose vocabulary and heads are used.
+        padding: Side of the padding; None for rows of equal length.
+        scopes: Scope of every row, for the default rows.
+        rows: Other rows than :func:`steerings` gives.
+        answer: Answer tokens after the prompt; the plan takes them as generated.
+        seed: Seed of the token ids.
+    """
+    heads = geometry(model).heads
+    rows = steerings(heads, scopes) if rows is None else tuple(rows)
+    lengths = [PROMPT - 3 * (index % 2) if padding else PROMPT for index in range(len(rows))]
+    generator = torch.Generator().manual_seed(seed)
+    vocabulary = model.config.get_text_config().vocab_size
+    ids = torch.randint(2, vocabulary, (len(rows), PROMPT + answer), generator=generator)
+    real = torch.ones_like(ids, dtype=torch.bool)
+    for index, length in enumerate(lengths):
+        gap = slice(0, PROMPT - length) if padding == "left" else slice(length, PROMPT)
+        real[index, gap] = False
+        ids[index, gap] = 0
+    plan = build_plan(rows, lengths, heads, padding=padding or "left")
+    return Sample(ids, real, padding is not None, rows, plan)

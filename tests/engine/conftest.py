@@ -1,0 +1,78 @@
+"""A tiny llama, as a GGUF file with 8-bit weights and as an ordinary folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+LAYERS, WIDTH, INNER, HEADS, KV_HEADS, BYTES = 2, 64, 96, 4, 2, 256
+
+
+def _alphabet() -> list[str]:
+    """How byte-level tokenizers spell the 256 bytes."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = iter(range(256, 512))
+    return [chr(byte) if byte in shown else chr(next(hidden)) for byte in range(256)]
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A llama of two layers, quantised to Q8_0, with a byte-level tokenizer and a chat template."""
+    import gguf
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    tokens = ["<|endoftext|>", *_alphabet(), "he", "ll"]
+    out = gguf.GGUFWriter(path, "llama")
+    out.add_name("tiny")
+    out.add_context_length(128)
+    out.add_embedding_length(WIDTH)
+    out.add_block_count(LAYERS)
+    out.add_feed_forward_length(INNER)
+    out.add_head_count(HEADS)
+    out.add_head_count_kv(KV_HEADS)
+    out.add_rope_freq_base(10000.0)
+    out.add_layer_norm_rms_eps(1e-5)
+    out.add_vocab_size(len(tokens))
+    out.add_tokenizer_model("gpt2")
+    out.add_token_list(tokens)
+    out.add_token_types([gguf.TokenType.CONTROL] + [gguf.TokenType.NORMAL] * (len(tokens) - 1))
+    out.add_token_merges(["h e", "l l"])
+    out.add_bos_token_id(0)
+    out.add_eos_token_id(0)
+    out.add_chat_template("{% for message in messages %}{{ message['content'] }}{% endfor %}")
+
+    random = np.random.default_rng(0)
+    shapes = {"token_embd": (len(tokens), WIDTH)}
+    for layer in range(LAYERS):
+        at = f"blk.{layer}."
+        shapes |= {
+            at + "attn_q": (WIDTH, WIDTH),
+            at + "attn_k": (WIDTH * KV_HEADS // HEADS, WIDTH),
+            at + "attn_v": (WIDTH * KV_HEADS // HEADS, WIDTH),
+            at + "attn_output": (WIDTH, WIDTH),
+            at + "ffn_gate": (INNER, WIDTH),
+            at + "ffn_up": (INNER, WIDTH),
+            at + "ffn_down": (WIDTH, INNER),
+        }
+        for norm in ("attn_norm", "ffn_norm"):
+            out.add_tensor(f"{at}{norm}.weight", random.normal(1, 0.1, WIDTH).astype(np.float32))
+    out.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
+    kind = gguf.GGMLQuantizationType.Q8_0
+    for name, shape in shapes.items():
+        weight = random.normal(0, 0.2, shape).astype(np.float32)
+        out.add_tensor(f"{name}.weight", gguf.quants.quantize(weight, kind), raw_dtype=kind)
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model as an ordinary folder; copy it before changing it."""
+    from boldface.engine.gguf import GgufSource, convert
+
+    return convert(GgufSource.of(tiny_gguf), tmp_path_factory.mktemp("cache"))

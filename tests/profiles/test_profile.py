@@ -1,0 +1,177 @@
+"""Profiles: files that round-trip, files that are refused, and what ships."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boldface.emphasis.strength import DEFAULT_STRENGTH, MAX_STRENGTH
+from boldface.errors import HeadError, StrengthError
+from boldface.profiles import catalogue
+from boldface.profiles.heads import HeadGains
+from boldface.profiles.profile import SCHEMA_VERSION, Profile
+
+SMALL = Profile(
+    name="small",
+    model="Tiny",
+    gains=HeadGains({(1, 2): 0.5, (0, 0): -1.25}),
+    strength=2.0,
+    layers=2,
+    heads=3,
+    method="by hand",
+    note="für Tests",
+    seed=7,
+    trained_on={"facts": 3},
+    version=4,
+    scores={"facts": {"new": 1.0}},
+)
+
+GAINS = st.dictionaries(
+    st.tuples(st.integers(0, 200), st.integers(0, 200)), st.floats(allow_nan=False, allow_infinity=False), max_size=9
+)
+
+
+@given(gains=GAINS, strength=st.floats(-MAX_STRENGTH, MAX_STRENGTH), name=st.text())
+def test_json_round_trip(gains: dict[tuple[int, int], float], strength: float, name: str) -> None:
+    """Reading what was written gives the same profile."""
+    profile = Profile(name=name, model="any", gains=HeadGains(gains), strength=strength)
+    assert Profile.from_json(profile.to_json()) == profile
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    """A saved profile loads as it was, from a path and from the path's text; nothing else is left in the folder."""
+    path = tmp_path / "small.json"
+    SMALL.save(path)
+    SMALL.save(path)
+    assert Profile.load(path) == Profile.load(str(path)) == SMALL
+    assert list(tmp_path.iterdir()) == [path]
+    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == SCHEMA_VERSION
+
+
+def test_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that fails leaves the old file whole and no draft beside it."""
+    path = tmp_path / "small.json"
+    SMALL.save(path)
+
+    def refuse(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(HeadError, match=r"cannot be written.*disk full"):
+        Profile(name="other", model="", gains=HeadGains()).save(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert Profile.load(path) == SMALL
+
+
+def test_save_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    """A folder that does not exist gives a HeadError that names the file."""
+    with pytest.raises(HeadError, match=r"absent.x\.json cannot be written"):
+        SMALL.save(tmp_path / "absent" / "x.json")
+
+
+def test_reference_file_is_read(tmp_path: Path) -> None:
+    """The reference implementation's bare {layer: [heads]} becomes gains of 1 at the default strength."""
+    path = tmp_path / "heads.json"
+    path.write_text('{"12": [3, 7], "0": [1]}')
+    profile = Profile.load(path)
+    assert profile.gains == HeadGains([(12, 3), (12, 7), (0, 1)])
+    assert (profile.name, profile.strength, profile.layers) == ("heads", DEFAULT_STRENGTH, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not JSON"),
+        ("[1, 2]", "holds list"),
+        ('{"0": [1], "0": [2]}', "twice"),
+        ('{"a": [1]}', "not a layer number"),
+        ('{"0": "12"}', "Layer 0 names"),
+        ('{"0": [null]}', "not a head number"),
+        ('{"0": {"1": "much"}}', "no readable head gains"),
+        ('{"0": {"1": NaN}}', "not a finite number"),
+        ('{"-1": [0]}', "-1"),
+        ('{"schema_version": 2}', "schema_version 2"),
+        ('{"schema_version": 1, "name": "a", "model": "b"}', "lacks gains"),
+        ('{"schema_version": 1, "name": "a", "model": "b", "gains": {}, "colour": 1}', "unknown fields: colour"),
+        ('{"schema_version": 1, "name": 3, "model": "b", "gains": {}}', "name is 3"),
+        ('{"schema_version": 1, "name": "a", "model": "b", "gains": []}', "gains is"),
+        ('{"schema_version": 1, "name": "a", "model": "b", "gains": {}, "strength": true}', "strength is True"),
+        ('{"schema_version": 1, "name": "a", "model": "b", "gains": {"9": [0]}, "layers": 2, "heads": 1}', "L9H0"),
+    ],
+)
+def test_bad_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    """What is no profile gives a HeadError that names the file and says what is wrong."""
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    with pytest.raises(HeadError, match=message) as caught:
+        Profile.load(path)
+    assert str(path) in str(caught.value)
+    assert caught.value.hint
+
+
+def test_bad_strength_is_refused(tmp_path: Path) -> None:
+    """A strength beyond the cap gives a StrengthError that names the file."""
+    path = tmp_path / "strong.json"
+    path.write_text('{"schema_version": 1, "name": "a", "model": "b", "gains": {}, "strength": 1000}')
+    with pytest.raises(StrengthError, match=r"strong\.json.*1000"):
+        Profile.load(path)
+
+
+def test_binary_file_is_refused(tmp_path: Path) -> None:
+    """A file that is not text gives a HeadError."""
+    path = tmp_path / "model.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HeadError, match="cannot be read"):
+        Profile.load(path)
+
+
+@pytest.mark.parametrize("source", ["missing.json", "folder/smollm2", Path("smollm2")])
+def test_missing_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str | Path) -> None:
+    """What is written as a path is a file and never a shipped profile."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HeadError, match="cannot be read"):
+        Profile.load(source)
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    """The error for an unknown name lists every shipped profile."""
+    with pytest.raises(HeadError, match="no shipped profile 'smollm3'") as caught:
+        Profile.load("smollm3")
+    assert all(name in caught.value.hint for name in catalogue.names())
+
+
+@pytest.mark.parametrize(("layers", "heads", "fits"), [(2, 3, True), (2, 4, False), (3, 3, False)])
+def test_shape_is_compared(layers: int, heads: int, fits: bool) -> None:
+    """A profile matches models of its own shape alone; one of unknown shape matches any."""
+    assert SMALL.matches(layers, heads) is fits
+    assert Profile(name="any", model="", gains=HeadGains([(0, 0)])).matches(layers, heads)
+
+
+@pytest.mark.parametrize(("name", "layers", "heads"), [("smollm2", 30, 9), ("gemma", 18, 4)])
+def test_shipped_profiles(name: str, layers: int, heads: int) -> None:
+    """Both embedded models have a profile of their shape, with gains, scores with errors, and a seed."""
+    profile = Profile.load(name)
+    assert name in catalogue.names()
+    assert profile.name == name
+    assert profile.matches(layers, heads)
+    assert profile.gains
+    assert profile.seed is not None
+    assert profile.method
+    assert profile.trained_on
+    steered, plain = profile.scores["steered"], profile.scores["plain"]
+    assert steered["fact"]["new"] - steered["fact"]["new stderr"] > plain["fact"]["new"] + plain["fact"]["new stderr"]
+
+
+def test_profiles_need_no_torch() -> None:
+    """Loading a shipped profile imports neither torch nor transformers."""
+    code = (
+        "import sys; from boldface.profiles.profile import Profile; Profile.load('smollm2'); "
+        "sys.exit(bool({'torch', 'transformers'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
