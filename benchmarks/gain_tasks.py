@@ -9,6 +9,7 @@ Instructions and layout are those of PASTA's evaluation (Zhang et al. 2024) wher
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import json
@@ -42,11 +43,14 @@ PRONOUNS = (
     "Rewrite the text with 'they' in place of 'she' and 'he'.",
 )
 FORMATS: dict[str, tuple[str, Callable[[str, str], str]]] = {
-    "json": ("Answer as JSON with keys name and occupation.", lambda n, o: json.dumps({"name": n, "occupation": o})),
+    "json": ("Answer as JSON with keys name and occupation.", lambda n, o: _written({"name": n, "occupation": o})),
     "list": ("Answer as a bullet list with name and occupation.", lambda n, o: f"- Name: {n}\n- Occupation: {o}"),
     "word": ("Answer with the occupation alone, in one or two words.", lambda n, o: o),
     "capitals": ("ANSWER IN CAPITAL LETTERS ONLY.", lambda n, o: f"{n} IS A{'N' * (o[0] in 'aeiou')} {o}.".upper()),
 }
+# Two spaces: how the models themselves like to write JSON.
+_written = functools.partial(json.dumps, indent=2, ensure_ascii=False)
+
 THEY = {"he": "they", "she": "they", "him": "them", "his": "their", "hers": "theirs"}
 THEY |= {"himself": "themselves", "herself": "themselves", "her": "their"}
 PRONOUN = re.compile(r"\b(" + "|".join(THEY) + r")\b", re.IGNORECASE)
@@ -126,16 +130,19 @@ def _mark(text: str, words: str, wrap: Template | None, last: bool = False) -> E
 
 
 def _asked(row: dict[str, Any], asks: list[str], dice: random.Random, wrap: Template | None) -> str:
-    text = row["context"] + (dice.choice((" ", "\n", "\n\n")) if wrap else "\n") + " ".join(asks)
-    return text if wrap else text + "\n"
+    """Put the requests around the biography: all after it, all before it, or one on each side."""
+    gap = dice.choice((" ", "\n", "\n\n")) if wrap else "\n"
+    before = dice.choice((0, 0, len(asks), 1)) if wrap or dice.random() < 0.3 else 0
+    parts = [" ".join(asks[:before]), row["context"], " ".join(asks[before:])]
+    return gap.join(part for part in parts if part) + ("" if wrap else "\n")
 
 
 def _json(row: dict[str, Any], dice: random.Random, wrap: Template | None, unseen: bool = False) -> Example:
     name, job = KEYS[0] if unseen else dice.choice(KEYS)
-    wordings = JSON_UNSEEN if unseen else JSON_CHAT if wrap or dice.random() < 0.3 else JSON_RAW
+    wordings = JSON_UNSEEN if unseen else JSON_CHAT if wrap or dice.random() < 0.5 else JSON_RAW
     ask = dice.choice(wordings).format(entity=row["entity"], name=name, job=job)
     text = _asked(row, [ask], dice, wrap)
-    target = json.dumps({name: row["entity"], job: row["target"]}, ensure_ascii=False)
+    target = _written({name: row["entity"], job: row["target"]})
     info = {"keys": {name, job}, "occupations": row["all_occupations"], "entity": row["entity"]}
     made, other = _mark(text, ask, wrap, True), _mark(text, row["first_sentence"], wrap)
     return Example("json", made, other, target, True, bool(wrap), info)

@@ -46,12 +46,12 @@ from boldface.steering.plan import Plan, Steering, build_plan
 LARGEST_GAIN = 1.5
 # Examples a step, weight in the loss.
 MIX = {
-    "json": (3, 6.0),
-    "choice": (3, 4.0),
-    "pronouns": (1, 5.0),
+    "json": (4, 5.0),
+    "choice": (4, 5.0),
+    "pronouns": (1, 3.0),
     "occupation": (2, 1.0),
-    "fact": (4, 1.0),
-    "calm": (2, 2.0),
+    "fact": (4, 2.0),
+    "calm": (2, 4.0),
 }
 ALL_TASKS = ("json", "json unseen", "choice", "pronouns", "occupation", "fact")
 NEW_TOKENS = {"json": 40, "choice": 40, "pronouns": 110}
@@ -178,7 +178,9 @@ def learn(learner: Learner, data: Path, args: argparse.Namespace) -> HeadGains:
         gains, told = LARGEST_GAIN * torch.tanh(raw), []
         leaf = gains.detach().requires_grad_()
         for task, (count, weight) in MIX.items():
-            loss = learner.loss(task, list(itertools.islice(streams[task], count)), leaf, DEFAULT_STRENGTH)
+            # Half strength in turn, so that the gains serve people who emphasise less.
+            strength = DEFAULT_STRENGTH * (1.0 if step % 2 else 0.5)
+            loss = learner.loss(task, list(itertools.islice(streams[task], count)), leaf, strength)
             (loss * weight / sum(weight for _, weight in MIX.values())).backward()
             told.append(f"{task} {loss.item():.3f}")
         price = args.price * gains.abs().sum()
@@ -219,7 +221,7 @@ def choose(learner: Learner, data: Path, learned: HeadGains, count: int = 8) -> 
     }
     layers, heads = len(learner.heads), max(learner.heads.values())
     tried = []
-    for least, scale in itertools.product((0.2, 0.35, 0.5), (0.75, 1.0, 1.25)):
+    for least, scale in itertools.product((0.2, 0.35, 0.5), (0.5, 0.75, 1.0)):
         gains, strength = prune(learned, least), round(DEFAULT_STRENGTH * scale, 3)
         values = torch.zeros(layers, heads)
         for head, gain in gains.items():
@@ -313,8 +315,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/gains"), help="folder for what was learned so far")
     parser.add_argument("--gains", type=Path, help="skip learning: {layer: {head: gain}} from an earlier run")
     parser.add_argument("--steps", type=int, default=48)
-    parser.add_argument("--rate", type=float, default=0.08, help="learning rate")
-    parser.add_argument("--price", type=float, default=0.0015, help="loss for every gain of size 1")
+    parser.add_argument("--rate", type=float, default=0.07, help="learning rate")
+    parser.add_argument("--price", type=float, default=0.002, help="loss for every gain of size 1")
     parser.add_argument("--least", type=float, default=0.2, help="smaller gains are pruned")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=48, help="prompts a task that are judged")

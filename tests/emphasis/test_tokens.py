@@ -211,6 +211,18 @@ def shifted(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(min(start + 1, len(text)), min(end + 1, len(text))) if end else (0, 0) for start, end in offsets]
 
 
+def tiled(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Nothing is left out and nothing overlaps, but every word lends its last letter to the next."""
+    words = [end - 1 for _, end in offsets if end][:-1]
+    tiles = iter(zip([0, *words], [*words, len(text)], strict=True))
+    return [next(tiles) if end else (0, 0) for _, end in offsets]
+
+
+def greedy(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Every token claims the text from its start."""
+    return [(0, end) for _, end in offsets]
+
+
 def truncated(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The last word is reported nowhere."""
     return [(min(start, len(text) - 4), min(end, len(text) - 4)) for start, end in offsets]
@@ -226,7 +238,7 @@ def test_wrong_offsets_do_not_matter_where_pieces_spell_the_text(name: str, dist
     assert wrong == right and "".join(piece for piece, nats in right.preview() if nats).strip() == "Answer as"
 
 
-@pytest.mark.parametrize("distort", [zero_width, shifted])
+@pytest.mark.parametrize("distort", [zero_width, shifted, tiled, greedy])
 @pytest.mark.parametrize("name", LOSSY)
 def test_wrong_offsets_are_refused_where_nothing_else_is_known(name: str, distort: Any, tokenizer_named: Any) -> None:
     """Where a normalizer rewrote the text, offsets that do not fit pieces and text are an error, never a guess."""
@@ -250,6 +262,8 @@ def test_a_tokenizer_that_cuts_the_text_is_refused(tokenizer_named: Any) -> None
     with pytest.raises(AlignmentError, match="part at character") as error:
         encode(Cutting(whole, None), EmphasisedText(text, (CharSpan(0, 3),)), default=1.0)
     assert error.value.hint
+    with pytest.raises(AlignmentError, match="part at character"):
+        encode(Cutting(whole, None), EmphasisedText("<think><|im_end|><think> more", (CharSpan(0, 3),)), default=1.0)
     assert encode(Cutting(whole, None), EmphasisedText(text), default=1.0).offsets == ()
 
 

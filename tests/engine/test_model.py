@@ -121,7 +121,10 @@ def test_chat_wraps_and_reports(model: boldface.Model) -> None:
 
 def test_messages_equal_markup(model: boldface.Model) -> None:
     """A content part with emphasis equals the same words in bold."""
-    parts = [{"type": "text", "text": "Mary is a nurse. "}, {"type": "text", "text": "Answer in JSON.", "emphasis": True}]
+    parts = [
+        {"type": "text", "text": "Mary is a nurse. "},
+        {"type": "text", "text": "Answer in JSON.", "emphasis": True},
+    ]
 
     assert answer(model, raw=False) == answer(model, [{"role": "user", "content": parts}])
 
@@ -192,7 +195,8 @@ def test_threads_wait_for_each_other(model: boldface.Model) -> None:
     alone = [answer(model, prompt) for prompt in prompts]
     found: dict[int, str] = {}
     threads = [
-        threading.Thread(target=lambda i=i: found.__setitem__(i, answer(model, prompts[i]))) for i in range(len(prompts))
+        threading.Thread(target=lambda i=i: found.__setitem__(i, answer(model, prompts[i])))
+        for i in range(len(prompts))
     ]
     for thread in threads:
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -21,6 +22,8 @@ from boldface.errors import ModelBusyError, PromptMismatchError, RouteError
 from boldface.steering.plan import Plan
 
 _ATTACHED = "_boldface_attachment"
+_COVERED = "_boldface_covered"
+_SERIAL = itertools.count()
 _LOCK = threading.Lock()
 
 
@@ -55,7 +58,7 @@ class Attachment:
             raise RouteError(f"There is no route {route!r}.", f"Choose auto or one of {', '.join(ROUTES)}.")
         self._model = transformer(model)
         self._plan, self._prompt = plan, prompt
-        self._thread, self._covered = threading.get_ident(), 0
+        self._thread, self._serial = threading.get_ident(), next(_SERIAL)
         layers = geometry(model).layers
         layer_types = getattr(self._model.config.get_text_config(), "layer_types", None) or []
         self._positions = by_kind((layers[index] for index in plan.gains), layer_types)
@@ -64,7 +67,7 @@ class Attachment:
             if _ATTACHED in self._model.__dict__:
                 raise ModelBusyError(
                     "This model is already steered.",
-                    "Leave the other `with` block first; several spans go into one prompt, several prompts into one batch.",
+                    "Leave the other `with` block first; give one prompt several spans, or batch prompts.",
                 )
             self._model.__dict__[_ATTACHED] = self
         self._undo: list[Callable[[], None]] = [lambda: self._model.__dict__.pop(_ATTACHED, None)]
@@ -117,7 +120,7 @@ class Attachment:
         self.detach()
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Before a forward of the decoder: learn where it stands, and refuse it when it is not of the steered prompt."""
+        """Before a forward of the decoder: learn where it stands; refuse it when it is not of the steered prompt."""
         ids = args[0] if args else kwargs.get("input_ids")
         if ids is None:
             ids = kwargs["inputs_embeds"]
@@ -130,19 +133,26 @@ class Attachment:
     def _check(self, ids: Tensor, cache: Any) -> None:
         if threading.get_ident() != self._thread:
             raise ModelBusyError(
-                "Another thread is steering this model.", "Run it in the thread that attached, or wait until it is done."
+                "Another thread is steering this model.",
+                "Run it in the thread that attached, or wait until it is done.",
             )
-        if ids.shape[1] == 1 and self._covered >= self._plan.width:
-            self._covered += 1  # decoding; reading a static cache's length would wait for the device
+        # Noted on the cache how much of it is ours: copies keep the note, and other caches have none.
+        serial, covered = getattr(cache, _COVERED, (None, 0))
+        covered = covered if serial == self._serial else 0
+        if ids.shape[1] == 1 and covered >= self._plan.width:
+            setattr(
+                cache, _COVERED, (serial, covered + 1)
+            )  # decoding; reading a static cache's length would wait for the device
             return
         offset = int(cache.get_seq_length()) if isinstance(cache, Cache) else 0
         free = self._plan.earliest_start if self._plan.by_query else int(self._plan.first.min())
-        if offset > max(self._covered, min(free, self._plan.width)):
+        if offset > max(covered, min(free, self._plan.width)):
             raise PromptMismatchError(
                 f"The cache holds {offset} tokens that were not computed with this emphasis.",
                 f"It may hold at most the {free} tokens before the emphasis; start from an empty cache.",
             )
-        self._covered = max(self._covered, offset + ids.shape[1])
+        if isinstance(cache, Cache):
+            setattr(cache, _COVERED, (self._serial, offset + ids.shape[1]))
         overlap = min(self._plan.width, offset + ids.shape[1]) - offset
         if self._prompt is None or overlap <= 0 or ids.is_floating_point():
             return

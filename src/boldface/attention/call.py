@@ -119,9 +119,8 @@ class Call:
                 return torch.ones(1, 1, 1, self.keys, dtype=torch.bool, device=self.query.device)
             square = torch.ones(self.queries, self.keys, dtype=torch.bool, device=self.query.device).tril()
             return square[None, None]
-        if self.mask.dtype == torch.bool:
-            return self.mask
-        return self.mask > torch.finfo(self.mask.dtype).min / 2
+        mask: Tensor = self.mask
+        return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
 
     def row_bias(self) -> Tensor:
         """Return the bias of this call's keys for an active query: (batch, heads, 1, key).

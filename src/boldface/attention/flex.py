@@ -63,4 +63,5 @@ def _score_mod(call: Call) -> Callable[..., Tensor]:
 
 @functools.cache
 def _kernel(device: str) -> Callable[..., Any]:
-    return torch.compile(flex_attention, dynamic=True) if device == "cuda" else flex_attention
+    kernel: Callable[..., Any] = flex_attention
+    return torch.compile(kernel, dynamic=True) if device == "cuda" else kernel

@@ -131,11 +131,11 @@ def _ask(inner: PreTrainedModel) -> Geometry:
     return Geometry(MappingProxyType(dict(sorted(layers.items()))), MappingProxyType(dict(sorted(refused.items()))))
 
 
-def _recorder(module: nn.Module, layers: dict[int, LayerGeometry], refused: dict[int, str]) -> Any:
+def _recorder(module: Any, layers: dict[int, LayerGeometry], refused: dict[int, str]) -> Any:
     base = seams.base_function(module)
 
     def record(
-        module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Any, **options: Any
+        module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Any, **options: Any
     ) -> tuple[Tensor, Tensor | None]:
         index = module.layer_idx
         causal = options.get("is_causal")

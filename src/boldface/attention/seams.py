@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from boldface.attention.call import Attention
@@ -25,40 +25,43 @@ NAME = "boldface"
 _STATE = "_boldface"
 
 
-def _dispatch(module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor | None]:
-    return module.__dict__[_STATE](module, *args, **kwargs)
+def _dispatch(module: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor | None]:
+    state: Attention = module.__dict__[_STATE]
+    return state(module, *args, **kwargs)
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, _dispatch)
 
 
-def why_not(module: nn.Module) -> str | None:
+def why_not(module: Any) -> str | None:
     """Return why no function can be put into ``module``, or None."""
     if _has_own_method(module) or getattr(module, "config", None) is not None:
         return None
     return f"{type(module).__name__} has neither a config nor an attention method"
 
 
-def implementation(module: nn.Module) -> str:
+def implementation(module: Any) -> str:
     """Return the name of the module's own attention implementation."""
     return "eager" if _has_own_method(module) else module.config._attn_implementation or "eager"
 
 
-def base_function(module: nn.Module) -> Attention:
+def base_function(module: Any) -> Attention:
     """Return the module's own attention function, in the shape of transformers' attention interface."""
     if _has_own_method(module):
         return _from_method(module._attn)
     eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
-    return ALL_ATTENTION_FUNCTIONS.get_interface(implementation(module), eager)
+    function: Attention = ALL_ATTENTION_FUNCTIONS.get_interface(implementation(module), eager)
+    return function
 
 
-def kernel_function(module: nn.Module) -> Attention:
+def kernel_function(module: Any) -> Attention:
     """Return the function that runs widened heads: the module's own, or SDPA where that is eager."""
-    return ALL_ATTENTION_FUNCTIONS["sdpa"] if implementation(module) == "eager" else base_function(module)
+    sdpa: Attention = ALL_ATTENTION_FUNCTIONS["sdpa"]
+    return sdpa if implementation(module) == "eager" else base_function(module)
 
 
 @contextmanager
-def replaced(module: nn.Module, function: Callable[..., tuple[Tensor, Tensor | None]]) -> Iterator[None]:
+def replaced(module: Any, function: Callable[..., tuple[Tensor, Tensor | None]]) -> Iterator[None]:
     """Let ``function`` answer the attention calls of ``module`` until the block ends."""
     undo = replace(module, function)
     try:
@@ -67,7 +70,7 @@ def replaced(module: nn.Module, function: Callable[..., tuple[Tensor, Tensor | N
         undo()
 
 
-def replace(module: nn.Module, function: Callable[..., tuple[Tensor, Tensor | None]]) -> Callable[[], None]:
+def replace(module: Any, function: Callable[..., tuple[Tensor, Tensor | None]]) -> Callable[[], None]:
     """Let ``function`` answer the attention calls of ``module``; return what takes it away again."""
     if _has_own_method(module):
         module.__dict__["_attn"] = functools.partial(_as_method, module, function)
@@ -86,14 +89,17 @@ def replace(module: nn.Module, function: Callable[..., tuple[Tensor, Tensor | No
     return undo
 
 
-def _has_own_method(module: nn.Module) -> bool:
+def _has_own_method(module: Any) -> bool:
     method = getattr(type(module), "_attn", None)
-    return method is not None and {"query", "key", "value", "attention_mask"} <= inspect.signature(method).parameters.keys()
+    return (
+        method is not None
+        and {"query", "key", "value", "attention_mask"} <= inspect.signature(method).parameters.keys()
+    )
 
 
 def _from_method(method: Callable[..., tuple[Tensor, Tensor]]) -> Attention:
     def attention(
-        module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **_: Any
+        module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **_: Any
     ) -> tuple[Tensor, Tensor]:
         output, weights = method(query, key, value, mask)
         return output.transpose(1, 2), weights
@@ -102,7 +108,7 @@ def _from_method(method: Callable[..., tuple[Tensor, Tensor]]) -> Attention:
 
 
 def _as_method(
-    module: nn.Module,
+    module: Any,
     function: Attention,
     query: Tensor,
     key: Tensor,
@@ -111,6 +117,8 @@ def _as_method(
 ) -> tuple[Tensor, Tensor | None]:
     # These models score in float32 whatever their weights are.
     wide = (tensor.float() for tensor in (query, key, value))
+    if attention_mask is not None and attention_mask.is_floating_point():
+        attention_mask = attention_mask.float()
     scaling = float(1.0 / module.scale_attn)
     output, weights = function(module, *wide, attention_mask, scaling=scaling, dropout=module.attn_dropout.p)
     return output.transpose(1, 2).to(value.dtype), weights

@@ -24,23 +24,21 @@ def why_not(call: Call) -> str | None:
 
 def run(call: Call) -> Tensor:
     """Answer the call part by part, telling the masses to ``call.record``: (batch, heads, query, value_dim)."""
-    terms = call.bias_terms()
-    (on_query, nats), generated = terms[0], call.key_columns() >= call.plan.width
-    emphasised = nats != 0
-    bias = on_query[..., None] * nats[:, None, None, :]
-    heard = _part(call, emphasised, bias)
-    before_heard = _part(call, emphasised, None)[1] if call.record else heard[1]
-    others = _part(call, ~emphasised & ~generated, None)
-    parts, before = [heard, others], [before_heard, None, others[1]]
-    if len(terms) > 1:
-        output, lse = _part(call, generated[None, :], None)
-        parts.insert(1, (output, lse + terms[1][0] * call.plan.lift[:, None, None]))
-        before[1] = lse
-    output, lse = merge(parts)
+    (on_query, nats), *lifting = call.bias_terms()
+    is_emphasised, is_generated = nats != 0, (call.key_columns() >= call.plan.width)[None, :]
+    emphasised = _part(call, is_emphasised, on_query[..., None] * nats[:, None, None, :])
+    other = _part(call, ~is_emphasised & ~is_generated, None)
+    generated = torch.zeros_like(other[0]), torch.full_like(other[1], -torch.inf)
+    lifted = generated
+    for lifts, _ in lifting:
+        generated = _part(call, is_generated, None)
+        lifted = generated[0], generated[1] + lifts * call.plan.lift[:, None, None]
+    output, lse = merge([emphasised, lifted, other])
     if call.sinks is not None:
         output, lse = drain_into_sink(output, lse, call.sinks)
     if call.record:
-        call.record(_masses(call, before, [part for _, part in parts], lse))
+        before = [_part(call, is_emphasised, None)[1], generated[1], other[1]]
+        call.record(_masses(call, before, [emphasised[1], lifted[1], other[1]], lse))
     return output
 
 
@@ -53,14 +51,13 @@ def _part(call: Call, part: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor
     return output.masked_fill(nothing[..., None], 0.0), lse.masked_fill(nothing, -torch.inf)
 
 
-def _masses(call: Call, before: list[Tensor | None], after: list[Tensor], after_whole: Tensor) -> Mass:
-    if before[1] is None:
-        before[1] = torch.full_like(after[0], -torch.inf)
-        after = [after[0], before[1], after[1]]
-    known = [part for part in before if part is not None]
-    whole = torch.logsumexp(torch.stack(known), dim=0)
+def _masses(call: Call, before: list[Tensor], after: list[Tensor], after_whole: Tensor) -> Mass:
+    """Turn the log-sum-exps of emphasised, generated and other keys into shares."""
+    before_whole = torch.logsumexp(torch.stack(before), dim=0)
     if call.sinks is not None:
-        whole = torch.logaddexp(whole, call.sinks.to(whole)[None, :, None])
-    shares_before = torch.stack([mass(part, whole) for part in known])
-    shares_after = torch.stack([mass(part, after_whole) for part in after])
-    return Mass(call.layer, shares_before, shares_after)
+        before_whole = torch.logaddexp(before_whole, call.sinks.to(before_whole)[None, :, None])
+    return Mass(
+        call.layer,
+        torch.stack([mass(part, before_whole) for part in before]),
+        torch.stack([mass(part, after_whole) for part in after]),
+    )

@@ -41,7 +41,7 @@ def generate(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False,
     markup: Annotated[
-        bool, typer.Option("--markup/--no-markup", help="Read **bold** and [words]{x=10}, or take them as they are.",
+        bool, typer.Option("--markup/--no-markup", help="Read **bold** and \\[words]{x=10}, or take them as they are.",
                            rich_help_panel=EMPHASIS)
     ] = True,
     dialect: options.Dialect = "markdown",
@@ -212,7 +212,7 @@ def _draw(ask: Asking, asked: EmphasisedText | Messages) -> None:
     steered, took = ask(asked)
     for title, (generation, seconds), colour in (
         ("plain", ask(plain(asked)), terminal.PLAIN),
-        ("steered", (steered, took), "yellow"),
+        ("steered", (steered, took), terminal.STEERED),
     ):
         below = Text(f"{terminal.count(len(generation.ids), 'token')} · {seconds:.1f} s")
         boxes.append(terminal.box(title, generation.text, below, colour))

@@ -27,7 +27,8 @@ def _dialects(incomplete: str) -> list[str]:
     return [name for name in DIALECTS if name.startswith(incomplete)]
 
 
-def _profiles(incomplete: str) -> list[str]:
+def profiles(incomplete: str) -> list[str]:
+    """Complete the name of a shipped profile."""
     return [name for name in profile_names() if name.startswith(incomplete)]
 
 
@@ -66,9 +67,9 @@ Heads = Annotated[
     str | None,
     typer.Option(
         metavar="HEADS",
-        help="A profile's name, a profile file, a JSON file {layer: [heads]}, or heads as in 'L12H7, L3H0=0.5' "
+        help="A profile's name, a profile file, a JSON file {layer: \\[heads]}, or heads as in 'L12H7, L3H0=0.5' "
         "(default: the profile shipped with the model).",
-        autocompletion=_profiles,
+        autocompletion=profiles,
         rich_help_panel=STEERING,
     ),
 ]

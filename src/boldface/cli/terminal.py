@@ -5,13 +5,16 @@ Colours follow the terminal, ``NO_COLOR`` and ``COLUMNS``; nothing is said by co
 
 from __future__ import annotations
 
+import io
 import math
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import CONSOLE_SVG_FORMAT, Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 WIDE = 100
 """From this many columns on, two answers stand side by side."""
 
-LIFTED, LOWERED, QUIET, PLAIN, GOOD, BAD = "bold yellow", "blue", "dim", "cyan", "green", "red"
+LIFTED, LOWERED, QUIET, GOOD, BAD = "bold yellow", "blue", "dim", "green", "red"
+PLAIN, STEERED = "cyan", "yellow"
 
 
 def screen() -> Console:
@@ -36,6 +40,17 @@ def screen() -> Console:
 def margin() -> Console:
     """Return the console of standard error."""
     return Console(stderr=True, highlight=False)
+
+
+def paper(width: int) -> Console:
+    """Return a console that records what is printed, in colour, and shows it nowhere."""
+    return Console(highlight=False, record=True, file=io.StringIO(), force_terminal=True, width=width)
+
+
+def save(paper: Console, path: Path, *, title: str) -> None:
+    """Write what a paper holds as an SVG picture, which asks no other machine for its font."""
+    plain_font = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    path.write_text(paper.export_svg(title=title, code_format=plain_font), encoding="utf-8")
 
 
 def note(words: str) -> None:

@@ -12,6 +12,9 @@ from boldface.cli import terminal
 from boldface.emphasis.tokens import EncodedPrompt
 
 
+_EDGES = {(False, False): "", (False, True): "⟦", (True, True): "│", (True, False): "⟧"}
+
+
 def show(prompt: EncodedPrompt, *, as_json: bool) -> None:
     """Print the tokens of a prompt: as one JSON object, or drawn."""
     if as_json:
@@ -48,17 +51,16 @@ def report(prompt: EncodedPrompt) -> dict[str, Any]:
 
 
 def flow(prompt: EncodedPrompt) -> Text:
-    """Draw the whole prompt token by token: hit ones between ▏ marks and coloured, control tokens dim."""
+    """Draw the whole prompt; hit tokens stand in ⟦brackets│like│these⟧, control tokens are dim."""
     drawn = Text()
-    hit_before = False
+    nats_before = 0.0
     for piece, nats, special in prompt.report():
+        edge = _EDGES[bool(nats_before), bool(nats)]
+        drawn.append(edge, style=terminal.style(nats or nats_before))
         shown = piece.replace("\r", "␍").replace("\t", "␉").replace("\n", "↵\n")
-        if nats or hit_before:
-            drawn.append("│", style=terminal.QUIET)
         drawn.append(shown, style=terminal.QUIET if special else terminal.style(nats))
-        hit_before = bool(nats)
-    if hit_before:
-        drawn.append("│", style=terminal.QUIET)
+        nats_before = nats
+    drawn.append(_EDGES[bool(nats_before), False], style=terminal.style(nats_before))
     return drawn
 
 

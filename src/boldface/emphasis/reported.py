@@ -30,12 +30,12 @@ def place_by_report(
         raise Mismatch(0)
     placed: list[PlacedToken] = []
     group: list[int] = []
-    group_start = group_end = before = 0
+    group_start = group_end = 0
 
     def reach(upto: int, said: str | None) -> None:
         """Let the group take in what follows: a composed character is reported as its first half (e of e + accent)."""
         whole = text[group_start:upto].rstrip()
-        marks = all(category(letter).startswith("M") for letter in whole[group_end - group_start :])
+        marks = not _letters(whole[group_end - group_start :])
         if not group or not whole or not (marks if said is None else said == _ink(normalize(whole))):
             raise Mismatch(group_start)
         end = group_start + len(whole)
@@ -58,13 +58,13 @@ def place_by_report(
         if piece.special and text[start:end].strip() != piece.entry:
             placed.append(PlacedToken(group_end, group_end, show(spelled[index] or b""), True))
             continue
-        if start < before or end < group_end or (piece.unknown and start == end):
+        if end < group_end or _letters(text[start:group_end]) > 1 or (piece.unknown and start == end):
             raise Mismatch(group_end)
         if start >= group_end:
             close(start)
             group, group_start = [], start
         group.append(index)
-        before, group_end = start, end
+        group_end = end
         # A space that the tokenizer added is reported as the character after it; it stands for none.
         added_space = not _ink(show(spelled[index] or b"")) and bool(text[start:end].strip())
         if added_space:
@@ -73,6 +73,11 @@ def place_by_report(
             placed.append(PlacedToken(start, end, text[start:end], piece.special))
     close(len(text))
     return placed
+
+
+def _letters(text: str) -> int:
+    """Count letters, accents not counted: tokens may share one, never more."""
+    return sum(not category(letter).startswith("M") for letter in text)
 
 
 def _ink(text: str) -> str:

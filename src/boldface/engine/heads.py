@@ -59,9 +59,9 @@ def as_gains(heads: HeadGains | Mapping[Any, Any] | Sequence[tuple[int, int]]) -
     """Return HeadGains from any of its spellings but text and profiles."""
     if isinstance(heads, HeadGains):
         return heads
-    if isinstance(heads, Mapping):
-        return HeadGains(heads) if any(isinstance(key, tuple) for key in heads) else HeadGains.from_layers(heads)
-    return HeadGains(heads)
+    layered: Any = heads
+    by_layer = isinstance(heads, Mapping) and not any(isinstance(key, tuple) for key in heads)
+    return HeadGains.from_layers(layered) if by_layer else HeadGains(heads)
 
 
 def _looks_like_heads(text: str) -> bool:

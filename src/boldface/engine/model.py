@@ -11,17 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from boldface.attention.attach import Attachment
-from boldface.attention.geometry import geometry
+from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.emphasis.tokens import EncodedPrompt
 from boldface.engine import steer as steering
 from boldface.engine.generation import Generation
 from boldface.engine.heads import STAMP, Heads, select_heads
 from boldface.engine.loading import load_pretrained
-from boldface.engine.prompts import Overlap, Prompt, is_batch, pad_id, render_prompt
+from boldface.engine.prompts import Overlap, Prompt, as_batch, is_batch, pad_id, render_prompt
 from boldface.engine.streaming import stream
 from boldface.errors import ModelError
 from boldface.steering.plan import Scope
+
 
 class Model:
     """A causal language model and its tokenizer.
@@ -97,11 +98,10 @@ class Model:
         Raises:
             BoldfaceError: Before the model runs; see :mod:`boldface.errors`.
         """
-        batch = list(prompt) if is_batch(prompt) else [prompt]
         prepared = steering.prepare(
             self.model,
             self.tokenizer,
-            batch,  # type: ignore[arg-type]
+            as_batch(prompt),
             chat=self.chat and not raw,
             heads=heads,
             alpha=alpha,
@@ -146,7 +146,8 @@ class Model:
             if seed is not None:
                 stack.enter_context(torch.random.fork_rng())
                 torch.manual_seed(seed)
-            output = self.model.generate(
+            run: Any = self.model.generate
+            output = run(
                 **prepared.inputs, max_new_tokens=prepared.room, pad_token_id=pad_id(self.tokenizer), **options
             )
             return output, attachment.used if attachment else {}
@@ -154,7 +155,7 @@ class Model:
     def _read(
         self, prepared: steering.Prepared, output: Tensor, routes: dict[int, tuple[str, ...]]
     ) -> list[Generation]:
-        ends = self.model.generation_config.eos_token_id
+        ends = transformer(self.model).generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
         width, copies = prepared.rows.ids.shape[1], output.shape[0] // len(prepared.rows.prompts)
         answers = []

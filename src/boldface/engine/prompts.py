@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -51,6 +51,11 @@ def is_batch(prompt: Prompt | Sequence[Prompt]) -> bool:
             "Pass for example 'Be brief. **Answer in French.**'.",
         )
     return not any(isinstance(item, Mapping) for item in prompt)
+
+
+def as_batch(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
+    """Return the prompts as a list; a single one becomes a batch of one."""
+    return list(cast("Sequence[Prompt]", prompt)) if is_batch(prompt) else [cast("Prompt", prompt)]
 
 
 class Rendered(NamedTuple):
@@ -119,9 +124,10 @@ def pad_id(tokenizer: Any) -> int:
 
 def _template(tokenizer: Any, messages: list[dict[str, Any]]) -> str:
     last_is_answer = messages[-1].get("role") == "assistant"
-    return tokenizer.apply_chat_template(
+    text: str = tokenizer.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=not last_is_answer, continue_final_message=last_is_answer
     )
+    return text
 
 
 def _said(strength: float | None) -> dict[str, float]:

@@ -13,7 +13,7 @@ from boldface.attention.attach import Attachment
 from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.engine.heads import Heads, select_heads
-from boldface.engine.prompts import Overlap, Prompt, Rows, is_batch, pad, pad_id, render_prompt
+from boldface.engine.prompts import Overlap, Prompt, Rows, as_batch, pad, pad_id, render_prompt
 from boldface.errors import ContextLengthError, NothingSteeredError
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Plan, Scope, Steering, build_plan
@@ -87,7 +87,9 @@ def prepare(
             gains, default = select_heads(model, row_heads)
         row = rendered.encode(tokenizer, default=default if said is None else said, overlap=overlap)
         if not gains and any(span.strength for span in row.spans):
-            raise NothingSteeredError("The prompt has emphasis, but no head would be steered.", "Name at least one head.")
+            raise NothingSteeredError(
+                "The prompt has emphasis, but no head would be steered.", "Name at least one head."
+            )
         encoded.append(row)
         steerings.append(Steering(row.spans, gains, scope))
     room = _room(model, max(len(row.ids) for row in encoded), room)
@@ -138,7 +140,7 @@ def steer(
     prepared = prepare(
         model,
         tokenizer,
-        list(prompt) if is_batch(prompt) else [prompt],  # type: ignore[arg-type, list-item]
+        as_batch(prompt),
         heads=heads,
         alpha=alpha,
         factor=factor,

@@ -99,8 +99,8 @@ def _broken(device: str, dtype: torch.dtype) -> str | None:
     run = _attend_cpu if device == "cpu" else _attend_cuda
     try:
         with torch.no_grad():
-            given = (tensor.to(device, dtype) for tensor in (query, key, value))
-            output, lse = run(*given, 0.25, True, bias.to(device))
+            query, key, value = (tensor.to(device, dtype) for tensor in (query, key, value))
+            output, lse = run(query, key, value, 0.25, True, bias.to(device))
     except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
         return f"The attention kernel for {device} and {dtype} does not run in torch {torch.__version__}: {error}"
     tolerance = 20 * torch.finfo(dtype).eps

@@ -1,8 +1,8 @@
 """The fold: carry the bias in extra columns of the head dimension, so that any unmodified kernel computes it.
 
 With q' = [q, a] and k' = [k, b] the score becomes scale * (q·k + a·b). The bias is a sum of two products of a
-per-(head, query) and a per-key number, gain x nats on the prompt and max(0, gain) x lift on generated tokens, so a and
-b are those numbers, a divided by the scale. Exact under grouped queries, because the gain sits on the query head and the
+per-(head, query) and a per-key number, gain x nats on the prompt and max(0, gain) x lift on generated tokens; a and b
+are those numbers, a divided by the scale. Exact under grouped queries, because the gain sits on the query head and the
 nats on the key. Values are widened by zeros.
 """
 
@@ -37,7 +37,10 @@ def fold(
     width = -(-(key.shape[-1] + len(key_columns)) // multiple) * multiple
     wide_query = torch.cat([query, torch.stack(query_columns, dim=-1)], dim=-1)
     wide_key = torch.cat([key, torch.stack(key_columns, dim=-1)], dim=-1)
-    return tuple(pad(tensor, (0, width - tensor.shape[-1])) for tensor in (wide_query, wide_key, value))
+    wide_query, wide_key, value = (
+        pad(tensor, (0, width - tensor.shape[-1])) for tensor in (wide_query, wide_key, value)
+    )
+    return wide_query, wide_key, value
 
 
 def _exact_columns(a: Tensor, b: Tensor, dtype: torch.dtype) -> list[tuple[Tensor, Tensor]]:

@@ -164,7 +164,7 @@ def check_prefix(model: PreTrainedModel, route: str, batch: Sample | None = None
 
 
 def check_scope(model: PreTrainedModel, route: str, *, floor: float = TOLERANCE) -> None:
-    """Demand that scope ``answer`` leaves all but the last prompt token's hidden states plain, so keys and values too."""
+    """Demand that scope ``answer`` leaves hidden states plain, and so keys and values, up to the last prompt token."""
     batch = sample(model, scopes=("answer", "answer", "all"))
     plain, steered = _hidden(model, batch, None), _hidden(model, batch, route)
     last = batch.plan.width - 1
@@ -180,11 +180,13 @@ def check_null(model: PreTrainedModel, route: str) -> None:
     head = HeadGains([(min(geometry(model).layers), 0)])
     nulls = (Steering((TokenSpan(3, 5, 0.0),), head), Steering((TokenSpan(3, 5, 4.6),)), Steering((), head))
     batch = sample(model, rows=nulls)
-    demand(torch.equal(forward(model, batch, route), forward(model, batch, None)), "a null steering is not bit-identical")
+    demand(
+        torch.equal(forward(model, batch, route), forward(model, batch, None)), "a null steering is not bit-identical"
+    )
 
 
 def check_detach(model: PreTrainedModel, route: str) -> None:
-    """Demand that after detaching, also by an exception, the model is bit-identical and its configs are the same objects."""
+    """Demand that a detached model, also after an exception, is bit-identical and has the same config objects."""
     batch = sample(model)
     configs = {module: module.__dict__.get("config") for module in model.modules()}
     state = {module: set(module.__dict__) for module in model.modules()}
@@ -199,7 +201,10 @@ def check_detach(model: PreTrainedModel, route: str) -> None:
     demand(torch.equal(forward(model, batch, None), plain), "the detached model is not bit-identical")
     for module in model.modules():
         demand(module.__dict__.get("config") is configs[module], f"{type(module).__name__} has another config")
-        demand(set(module.__dict__) == state[module], f"{type(module).__name__} keeps {set(module.__dict__) - state[module]}")
+        demand(
+            set(module.__dict__) == state[module],
+            f"{type(module).__name__} keeps {set(module.__dict__) - state[module]}",
+        )
         demand(len(module._forward_pre_hooks) == hooks[module], f"{type(module).__name__} keeps a hook")
 
 
@@ -259,10 +264,15 @@ def check_window(model: PreTrainedModel, route: str, *, decode: bool, floor: flo
 def check_generate(
     model: PreTrainedModel, route: str, batch: Sample | None = None, *, mutant: Mutant = faithful, **options: Any
 ) -> None:
-    """Demand that ``generate(**options)`` gives the oracle's answers, scores within the tolerance, and not the plain ones."""
+    """Demand that ``generate(**options)`` gives the oracle's answers and scores, and not the plain ones."""
     batch = batch or sample(model)
     prompt = {"input_ids": batch.prompt, "attention_mask": batch.real[:, : batch.plan.width].long()}
-    settings = {"max_new_tokens": 8, "pad_token_id": 0, "output_scores": True, "return_dict_in_generate": True} | options
+    settings = {
+        "max_new_tokens": 8,
+        "pad_token_id": 0,
+        "output_scores": True,
+        "return_dict_in_generate": True,
+    } | options
 
     def run() -> Any:
         torch.manual_seed(0)

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
 VOCABULARY = 64
 WINDOW = 8
@@ -79,25 +79,35 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Name to model type of transformers and what its config has beyond the tiny shape."""
 
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "t5": ("t5", {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 4}),
+    "bloom": ("bloom", {"n_layer": 2, "n_head": 4}),
+    "mamba": ("mamba", {"num_hidden_layers": 2}),
+}
+"""Architectures that cannot be steered: name to model type and config."""
+
 
 @functools.cache
 def tiny(architecture: str, implementation: str | None = None) -> PreTrainedModel:
     """Return the tiny random model of an architecture, in float32; the same object for the same arguments.
 
     Args:
-        architecture: A name in ``ARCHITECTURES``.
+        architecture: A name in ``ARCHITECTURES`` or ``REFUSED``.
         implementation: Attention implementation; the architecture's own choice when None.
     """
-    model_type, options = ARCHITECTURES[architecture]
+    model_type, options = (ARCHITECTURES | REFUSED)[architecture]
+    build = AutoModelForSeq2SeqLM if model_type == "t5" else AutoModelForCausalLM
     shape = _SHAPE_GPT if model_type in ("gptj", "gpt2") else _SHAPE
     special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": 0}
     config = AutoConfig.for_model(model_type, **shape | special | options)
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, attn_implementation=implementation)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: PreTrainedModel = build.from_config(config, attn_implementation=implementation)
     return randomise(model.eval())
 
 
 def randomise(model: PreTrainedModel, seed: int = 0) -> PreTrainedModel:
-    """Draw all weights anew, so large that heads attend to few tokens and steering moves the logits; return the model."""
+    """Draw weights so large that heads attend to few tokens and steering moves the logits; return the model."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in model.named_parameters():
