@@ -23,7 +23,7 @@ from typing import Any
 from boldface.emphasis.span import CharSpan, EmphasisedText
 
 SPLITS = {"train": range(0, 6), "validation": range(6, 8), "test": range(8, 10)}
-KEYS = (("name", "occupation"), ("name", "occupation"), ("person", "job"), ("who", "profession"))
+KEYS = (("name", "occupation"), ("name", "occupation"), ("name", "occupation"), ("person", "job"))
 JSON_RAW = (
     "Answer the occupation of {entity} and generate the answer as json format. "
     "Here is an example: \\{{'{name}': , '{job}': ,\\}}. Now generate the answer:",
@@ -90,12 +90,12 @@ def split_of(kind: str, key: object) -> str:
 
 
 def rows(data: Path, kind: str, split: str) -> list[dict[str, Any]]:
-    """Read the rows of one split, in a fixed random order; biographies of at most 50 words that state the name."""
+    """Read the rows of one split, in a fixed random order; biographies of at most 45 words that state the name."""
     key = {"wikibios": "id", "counterfact": "case_id"}[kind]
     with gzip.open(data / kind / f"{kind}.jsonl.gz", "rt", encoding="utf-8") as lines:
         found = [row for row in map(json.loads, lines) if split_of(kind, row[key]) == split]
     if kind == "wikibios":
-        found = [row for row in found if row["n_words"] <= 50 and row["entity"] in row["context"]]
+        found = [row for row in found if row["n_words"] <= 45 and row["entity"] in row["context"]]
     random.Random(f"{kind}:{split}").shuffle(found)
     return found
 

@@ -46,12 +46,12 @@ from boldface.steering.plan import Plan, Steering, build_plan
 LARGEST_GAIN = 1.5
 # Examples a step, weight in the loss.
 MIX = {
-    "json": (4, 5.0),
-    "choice": (4, 5.0),
+    "json": (5, 6.0),
+    "choice": (3, 3.0),
     "pronouns": (1, 3.0),
-    "occupation": (2, 1.0),
-    "fact": (4, 2.0),
-    "calm": (2, 4.0),
+    "occupation": (2, 0.5),
+    "fact": (4, 1.5),
+    "calm": (2, 2.0),
 }
 ALL_TASKS = ("json", "json unseen", "choice", "pronouns", "occupation", "fact")
 NEW_TOKENS = {"json": 40, "choice": 40, "pronouns": 110}
@@ -178,9 +178,7 @@ def learn(learner: Learner, data: Path, args: argparse.Namespace) -> HeadGains:
         gains, told = LARGEST_GAIN * torch.tanh(raw), []
         leaf = gains.detach().requires_grad_()
         for task, (count, weight) in MIX.items():
-            # Half strength in turn, so that the gains serve people who emphasise less.
-            strength = DEFAULT_STRENGTH * (1.0 if step % 2 else 0.5)
-            loss = learner.loss(task, list(itertools.islice(streams[task], count)), leaf, strength)
+            loss = learner.loss(task, list(itertools.islice(streams[task], count)), leaf, DEFAULT_STRENGTH)
             (loss * weight / sum(weight for _, weight in MIX.values())).backward()
             told.append(f"{task} {loss.item():.3f}")
         price = args.price * gains.abs().sum()
@@ -314,9 +312,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="profile to write")
     parser.add_argument("--work", type=Path, default=Path("build/gains"), help="folder for what was learned so far")
     parser.add_argument("--gains", type=Path, help="skip learning: {layer: {head: gain}} from an earlier run")
-    parser.add_argument("--steps", type=int, default=48)
-    parser.add_argument("--rate", type=float, default=0.07, help="learning rate")
-    parser.add_argument("--price", type=float, default=0.002, help="loss for every gain of size 1")
+    parser.add_argument("--steps", type=int, default=70)
+    parser.add_argument("--rate", type=float, default=0.08, help="learning rate")
+    parser.add_argument("--price", type=float, default=0.001, help="loss for every gain of size 1")
     parser.add_argument("--least", type=float, default=0.2, help="smaller gains are pruned")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=48, help="prompts a task that are judged")

@@ -115,6 +115,17 @@ def test_plain_cache_of_the_prefix_is_accepted(model, batch):
     assert (rest - whole[:, 2:]).abs().max() <= 1e-5
 
 
+def test_cache_that_the_model_made_is_ours(model, batch):
+    """A cache that the model made in a steered forward can be decoded with, and not by the next attachment."""
+    with Attachment(model, batch.plan, prompt=batch.prompt):
+        whole = model(batch.ids).logits
+        output = model(batch.prompt, use_cache=True)
+        step = model(batch.ids[:, 14:15], past_key_values=output.past_key_values).logits
+    assert (step - whole[:, 14:15]).abs().max() <= 1e-5
+    with Attachment(model, batch.plan, prompt=batch.prompt), pytest.raises(PromptMismatchError, match="holds 15"):
+        model(batch.ids[:, 15:], past_key_values=output.past_key_values)
+
+
 def test_copied_and_cropped_cache_is_ours(model, batch):
     """Copies and crops of a cache that this attachment filled are accepted."""
     with Attachment(model, batch.plan, prompt=batch.prompt):

@@ -58,7 +58,7 @@ class Attachment:
             raise RouteError(f"There is no route {route!r}.", f"Choose auto or one of {', '.join(ROUTES)}.")
         self._model = transformer(model)
         self._plan, self._prompt = plan, prompt
-        self._thread, self._serial = threading.get_ident(), next(_SERIAL)
+        self._thread, self._serial, self._reached = threading.get_ident(), next(_SERIAL), 0
         layers = geometry(model).layers
         layer_types = getattr(self._model.config.get_text_config(), "layer_types", None) or []
         self._positions = by_kind((layers[index] for index in plan.gains), layer_types)
@@ -74,6 +74,7 @@ class Attachment:
         self._layers: list[LayerSteering] = []
         try:
             self._undo.append(_pre_hook(self._model.base_model, self._enter))
+            self._undo.append(self._model.base_model.register_forward_hook(self._leave).remove)
             for index, shared in self._positions.items():
                 self._steer(layers[index].module, index, shared, route, record)
         except BaseException:
@@ -128,22 +129,28 @@ class Attachment:
         for positions in self._kinds:
             positions.read(cache, ids.shape[1])
         if not torch.compiler.is_compiling():
-            self._check(ids, cache)
+            self._reached = self._check(ids, cache)
 
-    def _check(self, ids: Tensor, cache: Any) -> None:
+    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """After it: note on the cache how much of it is ours. Copies keep the note; other caches have none."""
+        if torch.compiler.is_compiling():
+            return
+        values = output.values() if isinstance(output, dict) else output
+        for cache in values:
+            if isinstance(cache, Cache):
+                setattr(cache, _COVERED, (self._serial, self._reached))
+
+    def _check(self, ids: Tensor, cache: Any) -> int:
+        """Return how many tokens of the steered sequence the cache will hold after this forward."""
         if threading.get_ident() != self._thread:
             raise ModelBusyError(
                 "Another thread is steering this model.",
                 "Run it in the thread that attached, or wait until it is done.",
             )
-        # Noted on the cache how much of it is ours: copies keep the note, and other caches have none.
         serial, covered = getattr(cache, _COVERED, (None, 0))
         covered = covered if serial == self._serial else 0
         if ids.shape[1] == 1 and covered >= self._plan.width:
-            setattr(
-                cache, _COVERED, (serial, covered + 1)
-            )  # decoding; reading a static cache's length would wait for the device
-            return
+            return covered + 1  # decoding; reading a static cache's length would wait for the device
         offset = int(cache.get_seq_length()) if isinstance(cache, Cache) else 0
         free = self._plan.earliest_start if self._plan.by_query else int(self._plan.first.min())
         if offset > max(covered, min(free, self._plan.width)):
@@ -151,16 +158,15 @@ class Attachment:
                 f"The cache holds {offset} tokens that were not computed with this emphasis.",
                 f"It may hold at most the {free} tokens before the emphasis; start from an empty cache.",
             )
-        if isinstance(cache, Cache):
-            setattr(cache, _COVERED, (self._serial, offset + ids.shape[1]))
-        overlap = min(self._plan.width, offset + ids.shape[1]) - offset
+        reached: int = offset + ids.shape[1]
+        overlap = min(self._plan.width, reached) - offset
         if self._prompt is None or overlap <= 0 or ids.is_floating_point():
-            return
+            return reached
         if ids.shape[0] % self._prompt.shape[0] == 0:
             expected = self._prompt[:, offset : offset + overlap].to(ids.device)
             expected = expected.repeat_interleave(ids.shape[0] // self._prompt.shape[0], dim=0)
             if torch.equal(ids[:, :overlap], expected):
-                return
+                return reached
         raise PromptMismatchError(
             "The model was called with another prompt than the one that was steered.",
             "Pass the very inputs that boldface.steer gave you; steer each prompt on its own or as one batch.",

@@ -135,7 +135,7 @@ def _recorder(module: Any, layers: dict[int, LayerGeometry], refused: dict[int, 
     base = seams.base_function(module)
 
     def record(
-        module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Any, **options: Any
+        module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **options: Any
     ) -> tuple[Tensor, Tensor | None]:
         index = module.layer_idx
         causal = options.get("is_causal")
@@ -157,6 +157,6 @@ def _recorder(module: Any, layers: dict[int, LayerGeometry], refused: dict[int, 
             )
         for name in refused.keys() & layers.keys():
             del layers[name]
-        return base(module, query, key, value, mask, **options)
+        return base(module, query, key, value, attention_mask, **options)
 
     return record

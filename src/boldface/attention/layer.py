@@ -56,7 +56,7 @@ class LayerSteering:
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        mask: Any,
+        attention_mask: Any,
         scaling: float | None = None,
         **options: Any,
     ) -> tuple[Tensor, Tensor | None]:
@@ -64,13 +64,13 @@ class LayerSteering:
         plan = self._plan_for(query)
         start, queries = self.positions.query_start, query.shape[2]
         if queries > 1 and isinstance(start, int) and start + queries <= plan.earliest_start:
-            return self.base(module, query, key, value, mask, scaling=scaling, **options)
+            return self.base(module, query, key, value, attention_mask, scaling=scaling, **options)
         call = Call(
             module=module,
             query=query,
             key=key,
             value=value,
-            mask=mask,
+            mask=attention_mask,
             scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
             options=options,
             plan=plan,

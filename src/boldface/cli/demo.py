@@ -34,7 +34,7 @@ def demo(
     cache: options.Cache = None,
     offline: options.Offline = None,
     threads: options.Threads = None,
-    svg: Annotated[Path | None, typer.Option(hidden=True, help="Draw it into this file, too.")] = None,
+    svg: Annotated[Path | None, typer.Option(hidden=True, help="Draw it into this file instead.")] = None,
 ) -> None:
     r"""Show the effect: the plain model's answer beside the steered one.
 
@@ -49,14 +49,11 @@ def demo(
     shown = SHOWCASES.get(model, SHOWCASES["smollm2" if loaded.chat else "gemma"])
     cases = shown if prompt is None else (Showcase(prompt),)
     ask = Asking(loaded, {"heads": heads, "max_new_tokens": max_new_tokens}, quiet=True)
-    console = terminal.screen()
-    paper = terminal.paper(console.width) if svg else None
-    for part in _play(ask, cases, console.width, coloured=console.is_terminal or paper is not None):
+    console = terminal.paper() if svg else terminal.screen()
+    for part in _play(ask, cases, console.width, coloured=console.is_terminal):
         console.print(part)
-        if paper:
-            paper.print(part)
-    if svg and paper:
-        terminal.save(paper, svg, title="boldface demo")
+    if svg:
+        terminal.save(console, svg, title="boldface demo")
 
 
 def _play(ask: Asking, cases: tuple[Showcase, ...], width: int, *, coloured: bool) -> Iterator[RenderableType]:
@@ -102,9 +99,8 @@ def _framed(title: str, generation: Generation, seconds: float, mark: str, colou
     from boldface.cli import terminal
 
     tone = {"✓": terminal.GOOD, "✗": terminal.BAD}.get(mark[:1], "")
-    cut = " (cut)" if generation.finish_reason == "length" else ""
-    below = Text.assemble((mark, tone), " · " if mark else "", f"{len(generation.ids)} tokens{cut}, {seconds:.1f} s")
-    return terminal.box(title, generation.text, below, colour)
+    cut = ", cut" if generation.finish_reason == "length" else ""
+    return terminal.box(title, f"{seconds:.1f} s{cut}", generation.text, Text(mark, tone), colour)
 
 
 def _moral(followed: list[tuple[bool, bool]]) -> str:

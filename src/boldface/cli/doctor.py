@@ -43,18 +43,20 @@ def _tables(found: dict[str, Any]) -> Iterator[Table]:
     from rich.text import Text
 
     yield _table("Versions", "", "", *found["versions"].items())
-    yield _table(
-        "Embedded models", "", "licence of the weights", "",
-        *((one["name"], f"{one['title']}: {one['licence']}", _yes(one["installed"], one["install"])) for one in found["models"]),
-    )  # fmt: skip
+    models = (
+        (one["name"], f"{one['title']}: {one['licence']}", _yes(one["installed"], one["install"]))
+        for one in found["models"]
+    )
+    yield _table("Embedded models", "", "licence of the weights", "", *models)
     extras = ((name, _yes(here, f"pip install 'boldface[{name}]'")) for name, here in found["extras"].items())
     yield _table("Extras", "", "", *extras)
-    yield _table("Settings", "", "value", "from", *((s["name"], s["value"] or "–", s["from"]) for s in found["settings"]))
+    in_force = ((one["name"], one["value"] or "–", one["from"]) for one in found["settings"])
+    yield _table("Settings", "", "value", "from", *in_force)
     entries = [(one["path"], f"{one['bytes'] / 2**20:.0f} MiB") for one in found["caches"]]
     yield _table("Converted models", "", "", *(entries or [("none yet", "")]))
     yield _table("Devices", "", "", *((one["name"], one["title"]) for one in found["devices"]))
     yield _table(
-        "Routes, against the reference, on a tiny model in float32", "", "device", "", "largest error",
+        "Routes", "", "device", "", "largest error of the logits (tiny model, float32)",
         *(
             (one["route"], one["device"], Text(*HEALTH[one["outcome"]]), one["reason"] or f"{one['error']:.1e}")
             for one in found["routes"]

@@ -133,21 +133,22 @@ def try_routes(device: str) -> Iterator[Trial]:
 
     def logits(route: str) -> torch.Tensor:
         with Attachment(model, plan, prompt=ids[:, :18], route=route):
-            return model(input_ids=ids, use_cache=False).logits
+            out: torch.Tensor = model(input_ids=ids, use_cache=False).logits
+            return out
 
     with torch.no_grad():
         plain, oracle = model(input_ids=ids, use_cache=False).logits, logits("reference")
         moved = float((oracle - plain).abs().max())
         for route in ROUTES:
             try:
-                error = float((logits(route) - oracle).abs().max())
+                off = float((logits(route) - oracle).abs().max())
             except RouteError as refusal:
                 yield Trial(route, device, "refused", reason=refusal.message)
             except Exception as fault:  # whatever a kernel raises, it does not run here
                 yield Trial(route, device, "failed", reason=_first_line(fault))
             else:
-                exact = error <= EXACT and moved >= 100 * EXACT
-                yield Trial(route, device, "exact" if exact else "inexact", error, moved)
+                exact = off <= EXACT and moved >= 100 * EXACT
+                yield Trial(route, device, "exact" if exact else "inexact", off, moved)
 
 
 def _tiny() -> Any:

@@ -19,12 +19,19 @@ OTHER, USAGE, MISSING, INTERRUPTED = 1, 2, 3, 130
 class Verbs(TyperGroup):
     """The top of the command line; every failure of a verb, and of the parser, ends here."""
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run, tell what failed, and exit; without ``standalone_mode`` errors are the caller's."""
         if not standalone_mode:
-            return super().main(args, *rest, standalone_mode=False, **extra)
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
-            code = super().main(args, *rest, standalone_mode=False, **extra)
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except BrokenPipeError:
             # Who read our output has left; nothing more can be said, not even at the exit.

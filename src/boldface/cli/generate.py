@@ -6,9 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from boldface.cli import options
 from boldface.cli.prompt import Marking, Messages, is_emphasised, plain, read_messages, read_text
@@ -20,46 +18,21 @@ if TYPE_CHECKING:
     from boldface.engine.generation import Generation
     from boldface.engine.model import Model
 
-EMPHASIS = "Emphasis"
-
 
 def generate(
-    prompt: Annotated[
-        str | None, typer.Argument(help="The prompt; '-' or nothing reads standard input.", show_default=False)
-    ] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read the prompt from here.")] = None,
-    messages: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A chat as JSON; its emphasis is in its own spans.")
-    ] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="The plain model's answer beside the steered one.")] = False,
-    show_spans: Annotated[
-        bool, typer.Option("--show-spans", help="Show which tokens are hit and how hard; the model does not answer.")
-    ] = False,
+    prompt: options.PromptText = None,
+    file: options.PromptFile = None,
+    messages: options.MessagesFile = None,
+    compare: options.Compare = False,
+    show_spans: options.ShowSpans = False,
     as_json: options.AsJson = False,
-    stream: Annotated[
-        bool | None, typer.Option("--stream/--no-stream", help="Write word by word (default: in a terminal).")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on standard error.")] = False,
-    markup: Annotated[
-        bool, typer.Option("--markup/--no-markup", help="Read **bold** and \\[words]{x=10}, or take them as they are.",
-                           rich_help_panel=EMPHASIS)
-    ] = True,
+    stream: options.Stream = None,
+    quiet: options.Quiet = False,
+    markup: options.Markup = True,
     dialect: options.Dialect = "markdown",
-    span: Annotated[
-        list[str] | None,
-        typer.Option(metavar="START:END[:STRENGTH]", rich_help_panel=EMPHASIS,
-                     help="Emphasise characters of the text without markup, as in 10:25 or 10:25:x=10; repeatable."),
-    ] = None,
-    emphasise: Annotated[
-        list[str] | None,
-        typer.Option("--emphasise", "--emphasize", "-e", metavar="WORDS", rich_help_panel=EMPHASIS,
-                     help="Emphasise these words of the text; repeatable."),
-    ] = None,
-    occurrence: Annotated[
-        str,
-        typer.Option(metavar="WHICH", help="Which occurrence of the words: first, last, all or a number from 0.",
-                     autocompletion=lambda: ["first", "last", "all"], rich_help_panel=EMPHASIS),
-    ] = "first",
+    span: options.Spans = None,
+    emphasise: options.Words = None,
+    occurrence: options.Occurrence = "first",
     heads: options.Heads = None,
     alpha: options.Alpha = None,
     factor: options.Factor = None,
@@ -68,18 +41,11 @@ def generate(
     route: options.Route = "auto",
     overlap: options.Overlap = "any",
     max_new_tokens: options.MaxNewTokens = 256,
-    sample: Annotated[bool, typer.Option("--sample", help="Draw the words at random.", rich_help_panel=options.ANSWER)] = False,
-    temperature: Annotated[
-        float | None, typer.Option(min=0.0, help="Sample, this much evened out; 0 is greedy.", rich_help_panel=options.ANSWER)
-    ] = None,
-    top_p: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="Sample from the likeliest words of this share.", rich_help_panel=options.ANSWER),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the sampling.", rich_help_panel=options.ANSWER)] = None,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Do not wrap the text into the model's chat template.", rich_help_panel=options.ANSWER)
-    ] = False,
+    sample: options.Sample = False,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
+    seed: options.Seed = None,
+    raw: options.Raw = False,
     model: options.ModelName = "smollm2",
     cache: options.Cache = None,
     offline: options.Offline = None,
@@ -89,37 +55,32 @@ def generate(
 
     Standard output holds nothing but the answer.
     """
-    asked: EmphasisedText | Messages
-    if messages is not None:
-        if prompt is not None or file is not None or span or emphasise:
-            raise BoldfaceError(
-                "--messages stands alone: it brings its own text and emphasis.",
-                'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
-            )
-        asked = read_messages(messages)
-    else:
-        marking = Marking(dialect if markup else None, span or (), emphasise or (), occurrence)
-        asked = marking.apply(read_text(prompt, file))
+    marking = Marking(dialect if markup else None, span or (), emphasise or (), occurrence)
+    asked = marking.apply(read_text(prompt, file)) if messages is None else read_messages(messages)
+    if messages is not None and (prompt is not None or file is not None or span or emphasise):
+        raise BoldfaceError(
+            "--messages stands alone: it brings its own text and emphasis.",
+            'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
+        )
     if compare and not is_emphasised(asked):
-        raise BoldfaceError("There is nothing to compare: no words are emphasised.", "Mark them, as in '**Be brief.**'.")
+        raise BoldfaceError("There is nothing to compare: no words are emphasised.", "Mark some: '**Be brief.**'.")
     resolve_strength(alpha=alpha, factor=factor, strength=strength)
     loaded = load(model, cache=cache, offline=offline, threads=threads)
-    said = {"heads": heads, "alpha": alpha, "factor": factor, "strength": strength, "overlap": overlap, "raw": raw}
+    said: dict[str, Any] = {"heads": heads, "alpha": alpha, "factor": factor, "strength": strength}
+    said |= {"overlap": overlap, "raw": raw}
     if show_spans:
         from boldface.cli.tokens import show
 
         show(loaded.encode(asked, **said), as_json=as_json)
         return
-    drawn = sample or top_p is not None or bool(temperature)
-    how = said | {"scope": scope, "route": route, "max_new_tokens": max_new_tokens, "seed": seed, "do_sample": drawn}
-    how |= {name: value for name, value in (("temperature", temperature), ("top_p", top_p)) if drawn and value is not None}
-    live = sys.stdout.isatty() if stream is None else stream
-    ask = Asking(loaded, how, quiet=quiet)
+    said |= {"scope": scope, "route": route, "max_new_tokens": max_new_tokens, "seed": seed}
+    ask = Asking(loaded, said | _drawing(sample, temperature, top_p), quiet=quiet)
     if as_json:
         _print_json(ask, asked, compare)
     elif compare:
         _draw(ask, asked)
     else:
+        live = sys.stdout.isatty() if stream is None else stream
         generation, seconds = ask(asked, live=live)
         if not live:
             print(generation.text)
@@ -164,7 +125,9 @@ class Asking:
         else:
             terminal.note(f"Steered {terminal.steered_with(generation)}.")
         for span in generation.prompt.widened:
-            terminal.note(f"Widened by {terminal.quoted(generation.prompt.text, span)}: its token straddles the span's edge.")
+            terminal.note(
+                f"Widened by {terminal.quoted(generation.prompt.text, span)}: its token straddles the span's edge."
+            )
         cut = ", cut there (--max-new-tokens)" if generation.finish_reason == "length" else ""
         terminal.note(f"{terminal.count(len(generation.ids), 'token')} in {seconds:.1f} s{cut}.")
 
@@ -181,6 +144,16 @@ def load(model: str, *, cache: Path | None, offline: bool | None, threads: int |
     if threads is not None:
         torch.set_num_threads(threads)
     return engine.load(model, cache=cache, offline=offline, progress=terminal.margin().is_terminal)
+
+
+def _drawing(sample: bool, temperature: float | None, top_p: float | None) -> dict[str, Any]:
+    """Say how words are chosen: greedily unless sampling, a temperature above 0 or a share was asked for."""
+    if temperature == 0 and (sample or top_p is not None):
+        raise BoldfaceError("A temperature of 0 is greedy: nothing can be sampled.", "Give a temperature above 0.")
+    if not sample and top_p is None and not temperature:
+        return {"do_sample": False}
+    chosen = {"temperature": temperature, "top_p": top_p}
+    return {"do_sample": True, **{name: value for name, value in chosen.items() if value is not None}}
 
 
 def _print_json(ask: Asking, asked: EmphasisedText | Messages, compare: bool) -> None:
@@ -204,8 +177,6 @@ def _print_json(ask: Asking, asked: EmphasisedText | Messages, compare: bool) ->
 
 
 def _draw(ask: Asking, asked: EmphasisedText | Messages) -> None:
-    from rich.text import Text
-
     from boldface.cli import terminal
 
     boxes = []
@@ -214,8 +185,8 @@ def _draw(ask: Asking, asked: EmphasisedText | Messages) -> None:
         ("plain", ask(plain(asked)), terminal.PLAIN),
         ("steered", (steered, took), terminal.STEERED),
     ):
-        below = Text(f"{terminal.count(len(generation.ids), 'token')} · {seconds:.1f} s")
-        boxes.append(terminal.box(title, generation.text, below, colour))
+        beside = f"{terminal.count(len(generation.ids), 'token')}, {seconds:.1f} s"
+        boxes.append(terminal.box(title, beside, generation.text, None, colour))
     console = terminal.screen()
     console.print(terminal.answers(boxes[0], boxes[1], console.width))
     ask.tell(steered, took)

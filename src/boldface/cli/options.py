@@ -1,9 +1,9 @@
-"""Options that several verbs share, and what the shell completes for them. Nothing heavy is imported here."""
+"""The options of the verbs, and what the shell completes for them. Nothing heavy is imported here."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -16,14 +16,16 @@ RouteName = Literal["auto", "reference", "sdpa", "fused", "folded", "split", "fl
 ScopeName = Literal["all", "answer"]
 OverlapName = Literal["any", "inside", "error"]
 
-STEERING, ANSWER, MODEL = "Steering", "Answer", "Model"
+EMPHASIS, STEERING, ANSWER, MODEL = "Emphasis", "Steering", "Answer", "Model"
 
 
-def _models(incomplete: str) -> list[str]:
+def models(incomplete: str) -> list[str]:
+    """Complete the name of an embedded model."""
     return [name for name in EMBEDDED if name.startswith(incomplete)]
 
 
-def _dialects(incomplete: str) -> list[str]:
+def dialects(incomplete: str) -> list[str]:
+    """Complete the name of a dialect."""
     return [name for name in DIALECTS if name.startswith(incomplete)]
 
 
@@ -32,40 +34,84 @@ def profiles(incomplete: str) -> list[str]:
     return [name for name in profile_names() if name.startswith(incomplete)]
 
 
-ModelName = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="NAME",
-        help=f"An embedded model ({', '.join(EMBEDDED)}), a folder, a .gguf file or a hub id.",
-        autocompletion=_models,
-        rich_help_panel=MODEL,
-    ),
-]
-Cache = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER", help="Where converted models are kept (default: BOLDFACE_CACHE).", rich_help_panel=MODEL
-    ),
-]
-Offline = Annotated[
-    bool | None,
-    typer.Option(
-        "--offline/--online", help="Never, or do, ask the network (default: BOLDFACE_OFFLINE).", rich_help_panel=MODEL
-    ),
-]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads (default: torch's).", rich_help_panel=MODEL)]
+def occurrences(incomplete: str) -> list[str]:
+    """Complete which occurrence of a word."""
+    return [name for name in ("first", "last", "all") if name.startswith(incomplete)]
 
+
+# What is asked, and how the answer is shown.
+PromptText = Annotated[
+    str | None, typer.Argument(metavar="[PROMPT]", help="The prompt; '-' or nothing reads standard input.")
+]
+PromptFile = Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read the prompt from here.")]
+MessagesFile = Annotated[
+    Path | None, typer.Option("--messages", metavar="FILE", help="A chat as JSON; its emphasis is in its own spans.")
+]
+Compare = Annotated[bool, typer.Option("--compare", help="Show the plain model's answer beside the steered one.")]
+ShowSpans = Annotated[
+    bool, typer.Option("--show-spans", help="Show which tokens are hit and how hard; the model does not answer.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Stream = Annotated[
+    bool | None, typer.Option("--stream/--no-stream", help="Write word by word (default: in a terminal).")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write no notes to standard error.")]
+
+# What is emphasised.
+Markup = Annotated[
+    bool,
+    typer.Option(
+        "--markup/--no-markup",
+        help="Read **bold** and \\[words]{x=10}, or take them as they are.",
+        rich_help_panel=EMPHASIS,
+    ),
+]
 Dialect = Annotated[
     str,
     typer.Option(
-        metavar="NAME", help=f"How emphasis is spelt: {', '.join(DIALECTS)}.", autocompletion=_dialects
+        "--dialect",
+        metavar="NAME",
+        help=f"How emphasis is spelt: {', '.join(DIALECTS)}.",
+        autocompletion=dialects,
+        rich_help_panel=EMPHASIS,
     ),
 ]
+Spans = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--span",
+        metavar="START:END[:STRENGTH]",
+        help="Emphasise characters of the text without markup, as in 10:25 or 10:25:x=10; repeatable.",
+        rich_help_panel=EMPHASIS,
+    ),
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--emphasise",
+        "--emphasize",
+        "-e",
+        metavar="WORDS",
+        help="Emphasise these words of the text; repeatable.",
+        rich_help_panel=EMPHASIS,
+    ),
+]
+Occurrence = Annotated[
+    str,
+    typer.Option(
+        "--occurrence",
+        metavar="WHICH",
+        help="Which occurrence of the words: first, last, all, or a number from 0.",
+        autocompletion=occurrences,
+        rich_help_panel=EMPHASIS,
+    ),
+]
+
+# How it steers.
 Heads = Annotated[
     str | None,
     typer.Option(
+        "--heads",
         metavar="HEADS",
         help="A profile's name, a profile file, a JSON file {layer: \\[heads]}, or heads as in 'L12H7, L3H0=0.5' "
         "(default: the profile shipped with the model).",
@@ -75,25 +121,108 @@ Heads = Annotated[
 ]
 Alpha = Annotated[
     float | None,
-    typer.Option(help="Strength of the emphasis as PASTA's alpha (0.01).", rich_help_panel=STEERING),
+    typer.Option(
+        "--alpha",
+        metavar="A",
+        help="Strength as PASTA's alpha, above 0 (0.01 is the paper's). One of alpha, factor and strength; "
+        "default: the profile's.",
+        rich_help_panel=STEERING,
+    ),
 ]
 Factor = Annotated[
-    float | None, typer.Option(help="The same as a factor on the attention weight (100).", rich_help_panel=STEERING)
+    float | None,
+    typer.Option(
+        "--factor", metavar="X", help="Strength as a factor on the attention weight.", rich_help_panel=STEERING
+    ),
 ]
-Strength = Annotated[float | None, typer.Option(help="The same in nats (4.605).", rich_help_panel=STEERING)]
+Strength = Annotated[
+    float | None,
+    typer.Option("--strength", metavar="NATS", help="Strength in nats, log(factor).", rich_help_panel=STEERING),
+]
 Scope = Annotated[
     ScopeName,
     typer.Option(
-        help="Which queries are steered: all, or only from the last prompt token on.", rich_help_panel=STEERING
+        "--scope",
+        metavar="|".join(get_args(ScopeName)),
+        help="Steer every query, or only from the last prompt token on.",
+        rich_help_panel=STEERING,
     ),
 ]
 Route = Annotated[
     RouteName,
-    typer.Option(help="How the bias is carried; auto is the fastest exact way.", rich_help_panel=STEERING),
+    typer.Option(
+        "--route",
+        metavar="NAME",
+        help=f"How the bias is carried: {', '.join(get_args(RouteName))}; auto is the fastest exact way.",
+        rich_help_panel=STEERING,
+    ),
 ]
 Overlap = Annotated[
     OverlapName,
-    typer.Option(help="What happens to a token that straddles a span's edge.", rich_help_panel=STEERING),
+    typer.Option(
+        "--overlap",
+        metavar="|".join(get_args(OverlapName)),
+        help="A token that straddles a span's edge is hit, is left out, or is an error.",
+        rich_help_panel=STEERING,
+    ),
 ]
-MaxNewTokens = Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.", rich_help_panel=ANSWER)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+# How it answers.
+MaxNewTokens = Annotated[
+    int,
+    typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer, in tokens.", rich_help_panel=ANSWER),
+]
+Sample = Annotated[bool, typer.Option("--sample", help="Draw the words at random.", rich_help_panel=ANSWER)]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature", min=0.0, metavar="T", help="Sample, this evenly; 0 is greedy.", rich_help_panel=ANSWER
+    ),
+]
+TopP = Annotated[
+    float | None,
+    typer.Option(
+        "--top-p",
+        min=0.0,
+        max=1.0,
+        metavar="P",
+        help="Sample from the likeliest words that share this much.",
+        rich_help_panel=ANSWER,
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the sampling.", rich_help_panel=ANSWER)]
+Raw = Annotated[
+    bool, typer.Option("--raw", help="Do not wrap the text into the model's chat template.", rich_help_panel=ANSWER)
+]
+
+# Which model, and how it is loaded.
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        help=f"An embedded model ({', '.join(EMBEDDED)}), a folder, a .gguf file or a hub id.",
+        autocompletion=models,
+        rich_help_panel=MODEL,
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="FOLDER",
+        help="Where converted models are kept (default: BOLDFACE_CACHE, or the platform's).",
+        rich_help_panel=MODEL,
+    ),
+]
+Offline = Annotated[
+    bool | None,
+    typer.Option(
+        "--offline/--online", help="Never ask the network, or do (default: BOLDFACE_OFFLINE).", rich_help_panel=MODEL
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, metavar="N", help="CPU threads (default: torch's).", rich_help_panel=MODEL),
+]

@@ -10,6 +10,7 @@ from boldface.cli import options
 from boldface.profiles import catalogue
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
 
     from boldface.profiles.profile import Profile
@@ -29,7 +30,9 @@ def list_profiles(as_json: options.AsJson = False) -> None:
 
     shipped = [Profile.load(name) for name in catalogue.names()]
     if as_json:
-        rows = [{"name": one.name, "model": one.model, "heads": len(one.gains), "strength": one.strength} for one in shipped]
+        rows = [
+            {"name": one.name, "model": one.model, "heads": len(one.gains), "strength": one.strength} for one in shipped
+        ]
         print(json.dumps(rows, ensure_ascii=False))
         return
     from rich.table import Table
@@ -88,22 +91,27 @@ def head_map(profile: Profile) -> Text:
     drawn.append(f"\n{up} {up_weak}", style=up_colour)
     drawn.append(" turned to the emphasis   ")
     drawn.append(f"{down} {down_weak}", style=down_colour)
-    drawn.append(f" turned away from it   largest gain {largest:g}; filled: half of it or more")
+    drawn.append(f" turned away from it\nThe largest gain is {largest:g}; heads of at least half of it are filled.")
     return drawn
 
 
-def _about(profile: Profile) -> Text:
-    from rich.text import Text
+def _about(profile: Profile) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
 
     from boldface.cli import terminal
 
-    lifted = sum(gain > 0 for gain in profile.gains.values())
-    lines = [
+    up = sum(gain > 0 for gain in profile.gains.values())
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    for label, value in (
         ("name", f"{profile.name}, version {profile.version}"),
         ("model", profile.model or "unknown"),
-        ("heads", f"{len(profile.gains)} ({lifted} turned to the emphasis, {len(profile.gains) - lifted} away from it)"),
+        ("heads", f"{len(profile.gains)} ({up} turned to the emphasis, {len(profile.gains) - up} away from it)"),
         ("strength", terminal.nats_and_factor(profile.strength)),
         ("method", profile.method),
         ("note", profile.note),
-    ]
-    return Text("\n").join(Text.assemble((f"{label:<10}", "bold"), value) for label, value in lines if value)
+    ):
+        if value:
+            table.add_row(label, escape(value))
+    return table

@@ -156,7 +156,9 @@ def _decode(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BoldfaceError(f"{name} is not UTF-8: {error.reason} at byte {error.start}.", "Convert it first.") from None
+        raise BoldfaceError(
+            f"{name} is not UTF-8: {error.reason} at byte {error.start}.", "Convert it first."
+        ) from None
 
 
 def _without_line_end(text: str) -> str:

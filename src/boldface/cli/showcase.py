@@ -36,10 +36,12 @@ def is_json(*keys: str) -> Callable[[str], Verdict]:
     def judge(answer: str) -> Verdict:
         try:
             content = json.loads(answer, object_pairs_hook=_unique)
-        except ValueError as error:
-            return Verdict(False, f"not JSON ({str(error).split(':')[0]})")
+        except _Repeated:
+            return Verdict(False, "JSON, but a key stands there twice")
+        except ValueError:
+            return Verdict(False, "not JSON")
         if not isinstance(content, dict) or sorted(content) != sorted(keys):
-            return Verdict(False, f"JSON, but not with the keys {' and '.join(keys)}")
+            return Verdict(False, f"JSON, but not {' and '.join(keys)}")
         if not all(isinstance(value, str) and value for value in content.values()):
             return Verdict(False, "JSON, but its values are no words")
         return Verdict(True, f"JSON with {' and '.join(keys)}")
@@ -52,15 +54,21 @@ def says(new: str, old: str) -> Callable[[str], Verdict]:
 
     def judge(answer: str) -> Verdict:
         first = re.search(rf"\b({re.escape(new)}|{re.escape(old)})\b", answer)
-        return Verdict(bool(first) and first[1] == new, f"says {first[1]}" if first else f"says neither {new} nor {old}")
+        return Verdict(
+            bool(first) and first[1] == new, f"says {first[1]}" if first else f"says neither {new} nor {old}"
+        )
 
     return judge
+
+
+class _Repeated(Exception):
+    """A key of an object stands there twice."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise _Repeated
     return content
 
 

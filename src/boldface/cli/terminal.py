@@ -14,16 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import CONSOLE_SVG_FORMAT, Console, Group, RenderableType
+from rich import console as rich_console
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from boldface.emphasis.markup import render
-from boldface.emphasis.span import CharSpan, EmphasisedText
+from boldface.emphasis.span import EmphasisedText
 
 if TYPE_CHECKING:
     from boldface.engine.generation import Generation
+
+_SVG: str = vars(rich_console)["CONSOLE_SVG_FORMAT"]  # documented there, but not declared as exported
 
 WIDE = 100
 """From this many columns on, two answers stand side by side."""
@@ -42,14 +45,15 @@ def margin() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def paper(width: int) -> Console:
-    """Return a console that records what is printed, in colour, and shows it nowhere."""
-    return Console(highlight=False, record=True, file=io.StringIO(), force_terminal=True, width=width)
+def paper() -> Console:
+    """Return a console as wide as the terminal that records what is printed, in colour, and shows it nowhere."""
+    width = screen().width
+    return Console(highlight=False, record=True, file=io.StringIO(), force_terminal=True, no_color=False, width=width)
 
 
 def save(paper: Console, path: Path, *, title: str) -> None:
     """Write what a paper holds as an SVG picture, which asks no other machine for its font."""
-    plain_font = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    plain_font = re.sub(r"@font-face \{\{.*?\}\}\s*", "", _SVG, flags=re.DOTALL)
     path.write_text(paper.export_svg(title=title, code_format=plain_font), encoding="utf-8")
 
 
@@ -100,11 +104,12 @@ def answers(plain: RenderableType, steered: RenderableType, width: int) -> Rende
     return table
 
 
-def box(title: str, text: str, below: Text | None, colour: str) -> Panel:
-    """Frame one answer."""
-    body = Text(text) if text.strip() else Text("(no words)", style=QUIET)
-    return Panel(body, title=Text(title, style=f"bold {colour}"), title_align="left", subtitle=below,
-                 subtitle_align="right", border_style=colour, padding=(0, 1))  # fmt: skip
+def box(title: str, beside: str, text: str, below: Text | None, colour: str) -> Panel:
+    """Frame one answer: its title and what goes beside that above, a verdict below."""
+    body = Text(text.strip("\n")) if text.strip() else Text("(no words)", style=QUIET)
+    above = Text.assemble((title, f"bold {colour}"), (f" · {beside}", QUIET))
+    edges = {"title_align": "left", "subtitle_align": "left", "border_style": colour, "padding": (0, 1)}
+    return Panel(body, title=above, subtitle=below or None, **edges)  # type: ignore[arg-type]
 
 
 def steered_with(generation: Generation) -> str:
@@ -126,14 +131,7 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def quoted(text: str, span: CharSpan) -> str:
-    """Write the characters of a span so that line ends and blanks are seen."""
-    return repr(text[span.start : span.end])
-
-
 def flush(words: str) -> None:
     """Write a piece of the answer at once."""
     sys.stdout.write(words)
     sys.stdout.flush()
-
-

@@ -11,7 +11,6 @@ from rich.text import Text
 from boldface.cli import terminal
 from boldface.emphasis.tokens import EncodedPrompt
 
-
 _EDGES = {(False, False): "", (False, True): "⟦", (True, True): "│", (True, False): "⟧"}
 
 
@@ -27,7 +26,7 @@ def show(prompt: EncodedPrompt, *, as_json: bool) -> None:
         console.print(hits(prompt))
     console.print(Text(_summary(prompt)))
     for span in prompt.widened:
-        words = terminal.quoted(prompt.text, span)
+        words = repr(prompt.text[span.start : span.end])
         console.print(Text(f"Widened by {words} at [{span.start}, {span.end}): its token straddles the span's edge."))
     for index in prompt.skipped:
         console.print(Text(f"Left out: token {index} ({prompt.pieces[index]}), a control token inside the emphasis."))
@@ -67,8 +66,10 @@ def flow(prompt: EncodedPrompt) -> Text:
 def hits(prompt: EncodedPrompt) -> Table:
     """List every token inside a span."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title, side in (("token", "right"), ("id", "right"), ("characters", "right"), ("piece", "left"), ("strength", "left")):
-        table.add_column(title, justify=side)  # type: ignore[arg-type]
+    for title in ("token", "id", "characters"):
+        table.add_column(title, justify="right")
+    for title in ("piece", "strength"):
+        table.add_column(title)
     for span in prompt.spans:
         for index in range(span.start, span.end):
             start, end = prompt.offsets[index]

@@ -157,17 +157,20 @@ class Model:
     ) -> list[Generation]:
         ends = transformer(self.model).generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
+        padding = pad_id(self.tokenizer)
         width, copies = prepared.rows.ids.shape[1], output.shape[0] // len(prepared.rows.prompts)
         answers = []
         for row, ids in enumerate(output[:, width:].tolist()):
-            stop = next((index + 1 for index, token in enumerate(ids) if token in ends), None)
-            ids = ids if stop is None else ids[:stop]
+            end = next((index + 1 for index, token in enumerate(ids) if token in ends), None)
+            if end is None:  # ended by a stop string, then padded while other rows went on; or not ended at all
+                end = len(ids) - next((index for index, token in enumerate(reversed(ids)) if token != padding), 0)
+            stopped = end < prepared.room or ids[end - 1] in ends
             steered = prepared.steerings[row // copies]
             answers.append(
                 Generation(
-                    text=self.tokenizer.decode(ids, skip_special_tokens=True),
-                    ids=tuple(ids),
-                    finish_reason="length" if stop is None else "stop",
+                    text=self.tokenizer.decode(ids[:end], skip_special_tokens=True),
+                    ids=tuple(ids[:end]),
+                    finish_reason="stop" if stopped else "length",
                     prompt=prepared.rows.prompts[row // copies],
                     steering=steered,
                     routes={} if steered.is_null else routes,

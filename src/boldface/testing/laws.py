@@ -214,7 +214,7 @@ def check_isolation(model: PreTrainedModel, route: str) -> None:
     Where the plain model itself mixes rows (experts batch the tokens of all rows), twice its own mixing is allowed.
     """
     batch = sample(model)
-    first, second, third = batch.rows
+    first, _, third = batch.rows
     other = Steering((TokenSpan(5, 9, 4.0),), first.gains)
     changed = sample(model, rows=(first, other, third))
     tokens = batch.ids.shape[1]

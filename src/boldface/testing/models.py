@@ -116,5 +116,6 @@ def randomise(model: PreTrainedModel, seed: int = 0) -> PreTrainedModel:
                 weight += 0.2 * noise
             else:
                 sharp = any(part in name for part in ("q_", "k_", "qkv", "query", "c_attn"))
-                weight.copy_(noise * (1.6 if sharp else 0.8) * min(weight.shape[-2:]) ** -0.5)
+                size = 0.5 if "experts" in name else 1.6 if sharp else 0.8
+                weight.copy_(noise * size * min(weight.shape[-2:]) ** -0.5)
     return model
