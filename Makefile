@@ -41,8 +41,8 @@ format: $(VENV)/.ready-dev  ## put the format right
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-bench: $(VENV)/.ready-dev  ## speed and memory, against the same model unsteered
-	$(RUN)/python -m benchmarks
+bench: $(VENV)/.ready-dev  ## speed and memory against the plain model (FULL=1: every size; ARGS="--resume" goes on)
+	$(RUN)/python benchmarks $(if $(FULL),--full) $(ARGS)
 
 clean:  ## remove what was set up (converted models stay in the cache)
 	rm -rf $(VENV) .tf* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -54,6 +54,7 @@ MIX = {
     "calm": (2, 2.0),
 }
 ALL_TASKS = ("json", "json unseen", "choice", "pronouns", "occupation", "fact")
+CALM = 0.2  # nats a token, divergence from the plain model
 NEW_TOKENS = {"json": 40, "choice": 40, "pronouns": 110}
 
 
@@ -213,13 +214,17 @@ def shuffled(gains: HeadGains, heads: dict[int, int], seed: int) -> HeadGains:
 
 
 def choose(learner: Learner, data: Path, learned: HeadGains, count: int = 8) -> tuple[HeadGains, float]:
-    """Choose pruning and strength by the weighted loss on the validation split; fewer heads when as good."""
+    """Choose pruning and strength by the weighted loss on the validation split.
+
+    Only what disturbs the ``calm`` task by at most ``CALM`` counts (beyond, answers begin to repeat themselves); of
+    what is as good, the fewest heads.
+    """
     batches = {
         task: list(itertools.islice(examples(task, data, "validation", learner.template), count)) for task in MIX
     }
     layers, heads = len(learner.heads), max(learner.heads.values())
     tried = []
-    for least, scale in itertools.product((0.2, 0.35, 0.5), (0.5, 0.75, 1.0)):
+    for least, scale in itertools.product((0.2, 0.35), (0.5, 0.75, 1.0)):
         gains, strength = prune(learned, least), round(DEFAULT_STRENGTH * scale, 3)
         values = torch.zeros(layers, heads)
         for head, gain in gains.items():
@@ -229,7 +234,10 @@ def choose(learner: Learner, data: Path, learned: HeadGains, count: int = 8) -> 
         total = sum(loss * MIX[task][1] for task, loss in losses.items())
         told = "  ".join(f"{task} {loss:.3f}" for task, loss in losses.items())
         print(f"least {least}  strength {strength}  heads {len(gains)}  total {total:.3f}  {told}", flush=True)
-        tried.append((total, gains, strength))
+        if losses["calm"] <= CALM:
+            tried.append((total, gains, strength))
+    if not tried:
+        raise SystemExit(f"Every setting disturbs plain text by more than {CALM} nats a token; learn with less.")
     best = min(total for total, _, _ in tried)
     _, gains, strength = min((one for one in tried if one[0] <= best * 1.03), key=lambda one: (len(one[1]), one[0]))
     return gains, strength
@@ -318,7 +326,7 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=0.2, help="smaller gains are pruned")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=48, help="prompts a task that are judged")
-    parser.add_argument("--float32", action="store_true", help="learn in float32 rather than bfloat16")
+    parser.add_argument("--float32", action="store_true", help="learn and judge in float32 rather than bfloat16")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -344,15 +352,15 @@ def main() -> None:
         "trained_on": {
             "tasks": {task: {"a step": count, "weight": weight} for task, (count, weight) in MIX.items()},
             "steps": args.steps,
+            "learning rate": args.rate,
+            "price of a gain": args.price,
             "split": "train (a hash of the row's id)",
             "data": "wikibios (CC BY-SA 4.0), CounterFact (MIT)",
         },
     }
     Profile(**description).save(args.out)
-    if not args.float32:
-        learner = load(args.model, torch.float32)
     placebo = ("json", "choice", "fact")
-    scores = {"split": "test"}
+    scores = {"split": "test", "dtype": str(dtype).removeprefix("torch.")}
     for name, arm, tasks in (
         ("steered", {"gains": gains}, ALL_TASKS),
         ("plain", {"gains": HeadGains()}, ALL_TASKS),

@@ -1,6 +1,7 @@
 """Peak memory of a prompt and eight steps of its answer: a process of its own for every measurement.
 
-The plain process never imports boldface. The peak is that of the whole process, weights and libraries included.
+The plain process loads model and tokenizer by transformers alone and never imports boldface. The peak is that of the
+whole process, weights and libraries included.
 """
 
 from __future__ import annotations
@@ -20,32 +21,31 @@ ARMS = ("plain", "steered, end", "steered, start", "naive, sdpa")
 STEPS = 8
 
 
-def measure(arm: str, length: int, folder: str) -> None:
-    """Print this process's peak in MiB: of the load alone, and of all."""
+def measure(arm: str, length: int, threads: int, folder: str) -> None:
+    """Print this process's peak in MiB."""
     import torch
-    from store import THREADS
-    from transformers import AutoModelForCausalLM, DynamicCache
+    from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
     ids = torch.tensor([[int(word) for word in sys.stdin.read().split()]])
     prompt, rest = ids[:, :length], ids[:, length:]
     if arm == "plain":
-        torch.set_num_threads(THREADS)
+        torch.set_num_threads(threads)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
-        context = nullcontext()
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        context = nullcontext(tokenizer)
     else:
         from subject import subject
 
-        what = subject(ids.shape[1])
+        what = subject(ids, threads)
         kind, how = arm.split(", ")
         chosen = what.naive("start", how) if kind == "naive" else what.steered(how)
         model, context = chosen.model, chosen.attach(prompt)
-    loaded = peak()
     with torch.no_grad(), context:
         cache = DynamicCache(config=model.config)
         model(prompt, past_key_values=cache, logits_to_keep=1)
         for token in rest.split(1, dim=1):
             model(token, past_key_values=cache)
-    print(loaded, peak())
+    print(peak())
 
 
 def peak() -> float:
@@ -64,7 +64,7 @@ def main() -> None:
     from boldface.engine.loading import load_pretrained
 
     chosen = options(__doc__, SIZES)
-    what = subject(max(chosen.rounds) + STEPS)
+    what = subject(max(chosen.rounds) + STEPS, chosen.threads)
     folder = load_pretrained(MODEL)[2].place
     store = Rounds(chosen.out / "memory.jsonl", what.facts, resume=chosen.resume)
     for length, rounds in chosen.rounds.items():
@@ -78,15 +78,15 @@ def main() -> None:
         for _ in range(len(store.rounds(case)), rounds):
             peaks = {}
             for arm in random.sample(arms, len(arms)):
-                command = [sys.executable, __file__, "--measure", arm, str(length), folder]
+                command = [sys.executable, __file__, "--measure", arm, str(length), str(what.threads), folder]
                 answer = subprocess.run(command, input=text, text=True, stdout=subprocess.PIPE, check=True)
                 peaks[arm] = float(answer.stdout.split()[-1])
-            store.add(case, {arm: peaks[arm] for arm in arms}, unit="MiB")
+            store.add(case, {arm: peaks[arm] for arm in arms}, "MiB")
             print(f"{case}: {summary(store.rounds(case), 'MiB')}", flush=True)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        measure(sys.argv[2], int(sys.argv[3]), sys.argv[4])
+        measure(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
     else:
         main()

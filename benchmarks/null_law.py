@@ -13,7 +13,7 @@ import sys
 import torch
 from pairs import interleave
 from steering_cost import WARMUP, decodes, prefill
-from store import THREADS, Rounds, options
+from store import Rounds, options
 from subject import MODEL, Arm, Subject, subject
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
@@ -65,10 +65,10 @@ def arms(what: Subject, folder: str) -> dict[str, Arm]:
     }
 
 
-def identical(compared: dict[str, Arm], ids: Tensor, folder: str) -> dict[str, bool]:
+def identical(compared: dict[str, Arm], ids: Tensor, folder: str, threads: int) -> dict[str, bool]:
     """Return for every arm whether its logits are those of a fresh process, to the bit."""
     answer = subprocess.run(
-        [sys.executable, "-c", FRESH, folder, str(THREADS)],
+        [sys.executable, "-c", FRESH, folder, str(threads)],
         input=" ".join(map(str, ids[0].tolist())),
         text=True,
         capture_output=True,
@@ -86,13 +86,13 @@ def main() -> None:
     """Run the benchmark."""
     chosen = options(__doc__, SIZES)
     steps = STEPS["full" if chosen.full else "quick"]
-    what = subject(max(chosen.rounds) + steps + WARMUP)
+    what = subject(max(chosen.rounds) + steps + WARMUP, chosen.threads)
     store = Rounds(chosen.out / "null_law.jsonl", what.facts, resume=chosen.resume)
     folder = load_pretrained(MODEL)[2].place
     compared = arms(what, folder)
     for length, rounds in chosen.rounds.items():
         ids = what.ids[:, :length]
-        same = identical(compared, ids, folder)
+        same = identical(compared, ids, folder, what.threads)
         store.note(f"null prefill {length}", identical=same)
         print(f"null prefill {length}: bit-identical: {same}", flush=True)
         runs = {name: prefill(arm, ids) for name, arm in compared.items()}

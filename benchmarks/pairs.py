@@ -73,9 +73,16 @@ def interleave(
             print(f"{case}: {summary(store.rounds(case))}", flush=True)
 
 
-def summary(rounds: Sequence[Mapping[str, float]]) -> str:
-    """Return one line: the time of the first arm, and how much longer each other arm took."""
+def summary(rounds: Sequence[Mapping[str, float]], unit: str = "s") -> str:
+    """Return one line: what the first arm took, and how much more each other arm."""
     first, *others = rounds[0]
-    plain = statistics.median(one[first] for one in rounds)
+    plain = amount(statistics.median(one[first] for one in rounds), unit)
     figures = [f"{name} {ratio(rounds, name, first).percent}" for name in others]
-    return "; ".join([f"{len(rounds)} rounds, {first} {1000 * plain:.2f} ms", *figures])
+    return "; ".join([f"{len(rounds)} rounds, {first} {plain}", *figures])
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a figure for people."""
+    if unit != "s":
+        return f"{value:.0f} {unit}"
+    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.3g} ms"

@@ -24,6 +24,8 @@ SIZES = {"quick": "128=6 512=4", "full": "512=40 2048=30 8000=20"}
 STEPS = {"quick": 40, "full": 300}
 ROUTES = ("sdpa", "folded", "split")
 LARGEST_DECODE = LARGEST_ROUTES = 2048
+WARMUP = 5
+"""Untimed steps before the first that counts."""
 NAIVE_ROUNDS = 3
 """Rounds of the naive way at the sizes where it takes minutes."""
 
@@ -68,48 +70,45 @@ def decodes(store: Rounds, case: str, arms: Mapping[str, Arm], ids: Tensor, leng
         return
     rest = ids[:, length : length + steps + WARMUP]
     with ExitStack() as stack:
-        runs = {
-            name: decode(entered(stack, arm, ids[:, :length]), ids[:, :length], rest) for name, arm in arms.items()
-        }
+        runs = {name: decode(entered(stack, arm, ids[:, :length]), ids[:, :length], rest) for name, arm in arms.items()}
         interleave(store, case, runs, steps + len(store.rounds(case)), warmup=WARMUP, every=50)
 
 
-WARMUP = 5
-
-
 def cost(store: Rounds, what: Subject, length: int, rounds: int, steps: int, only: str) -> None:
-    """Measure everything at one length."""
-
-    def wanted(case: str) -> bool:
-        return only in case
-
+    """Measure the cases at one length whose name holds ``only``."""
     ids = what.ids[:, :length]
     plain = {"plain": what.plain()}
-    if wanted(case := f"prefill {length}"):
-        steered = {f"steered, {where}": what.steered(where) for where in ("end", "start")}
-        prefills(store, case, plain | steered, ids, rounds)
-    if length <= LARGEST_DECODE and wanted(case := f"decode {length}"):
-        steered = {"steered": what.steered("start")}
-        decodes(store, case, plain | steered, what.ids, length, steps)
-    others = {f"naive, {how}": what.naive("start", how) for how in ("sdpa", "eager")}
+    ends = {f"steered, {where}": what.steered(where) for where in ("end", "start")}
+    if only in (case := f"prefill {length}"):
+        prefills(store, case, plain | ends, ids, rounds)
+    if only in (case := f"decode {length}") and length <= LARGEST_DECODE:
+        decodes(store, case, plain | {"steered": ends["steered, start"]}, what.ids, length, steps)
+    if only in (case := f"prefill others {length}"):
+        others = plain | beside(store, case, what, length)
+        prefills(store, case, others, ids, rounds if length <= LARGEST_ROUTES else NAIVE_ROUNDS)
+    if only in (case := f"decode others {length}") and length <= LARGEST_DECODE:
+        decodes(store, case, plain | beside(store, case, what, length), what.ids, length, steps)
+
+
+def beside(store: Rounds, case: str, what: Subject, length: int) -> dict[str, Arm]:
+    """Return what stands beside boldface's own choice: the naive way as far as memory allows, and the other routes."""
+    arms = {}
     for how in ("sdpa", "eager"):
         needed = bytes_needed(what.plan(length, "start"), how)
-        if needed > 0.8 * bytes_free():
-            del others[f"naive, {how}"]
-            store.note(f"prefill others {length}", skipped=f"naive, {how}: needs {needed / 1e9:.0f} GB")
+        if needed < 0.8 * bytes_free():
+            arms[f"naive, {how}"] = what.naive("start", how)
+        else:
+            store.note(case, skipped=f"naive, {how}: needs {needed / 1e9:.0f} GB")
     if length <= LARGEST_ROUTES:
-        others |= {f"route {route}": what.steered("start", route) for route in ROUTES}
-    if wanted(case := f"prefill others {length}"):
-        prefills(store, case, plain | others, ids, rounds if length <= LARGEST_ROUTES else NAIVE_ROUNDS)
-    if length <= LARGEST_DECODE and wanted(case := f"decode others {length}"):
-        decodes(store, case, plain | others, what.ids, length, steps)
+        arms |= {f"route {route}": what.steered("start", route) for route in ROUTES}
+    return arms
 
 
 def main() -> None:
     """Run the benchmark."""
     chosen = options(__doc__, SIZES)
     steps = STEPS["full" if chosen.full else "quick"]
-    what = subject(max(chosen.rounds) + steps + WARMUP)
+    what = subject(max(chosen.rounds) + steps + WARMUP, chosen.threads)
     store = Rounds(chosen.out / "steering_cost.jsonl", what.facts, resume=chosen.resume)
     for length, rounds in chosen.rounds.items():
         cost(store, what, length, rounds, steps, chosen.only)

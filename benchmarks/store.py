@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-THREADS = 2
+import boldface
 
 
 class Rounds:
@@ -39,12 +39,13 @@ class Rounds:
             self._append({"facts": facts})
 
     def rounds(self, case: str) -> list[dict[str, float]]:
-        """Return the rounds of a case so far."""
-        return [line["seconds"] for line in self.lines if line.get("case") == case and "seconds" in line]
+        """Return the rounds of a case so far: what every arm took."""
+        return [line["took"] for line in self.lines if line.get("case") == case and "took" in line]
 
-    def add(self, case: str, seconds: Mapping[str, float]) -> None:
+    def add(self, case: str, took: Mapping[str, float], unit: str = "s") -> None:
         """Append one round."""
-        self._append({"case": case, "seconds": {name: round(value, 9) for name, value in seconds.items()}})
+        took = {name: float(f"{value:.6g}") for name, value in took.items()}
+        self._append({"case": case, "unit": unit, "took": took})
 
     def note(self, case: str, **said: Any) -> None:
         """Append something else that was found."""
@@ -68,8 +69,9 @@ def machine() -> dict[str, Any]:
     """Return what the figures depend on, whatever is measured."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    versions = {name: version(name) for name in ("boldface", "torch", "transformers")}
-    return {"cpu": names[0] if names else platform.processor(), "python": platform.python_version(), **versions}
+    versions = {"python": platform.python_version(), "boldface": boldface.__version__}
+    versions |= {name: version(name) for name in ("torch", "transformers")}
+    return {"cpu": names[0] if names else platform.processor(), **versions}
 
 
 def options(description: str | None, sizes: Mapping[str, str]) -> Namespace:
@@ -84,6 +86,7 @@ def options(description: str | None, sizes: Mapping[str, str]) -> Namespace:
     parser.add_argument("--resume", action="store_true", help="keep the rounds that are there, and go on")
     parser.add_argument("--rounds", nargs="+", metavar="LENGTH=ROUNDS", help=f"sizes; {sizes['full']!r} with --full")
     parser.add_argument("--out", type=Path, help="folder of the results")
+    parser.add_argument("--threads", type=int, default=2, help="of torch (default 2)")
     parser.add_argument("--only", default="", help="run only the cases that hold this text")
     chosen = parser.parse_args()
     words = chosen.rounds or sizes["full" if chosen.full else "quick"].split()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 from naive import naively
-from store import THREADS, machine
+from store import machine
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -53,6 +53,7 @@ class Subject:
         text: Name of the text.
         gains: The shipped head gains.
         strength: Their strength in nats.
+        threads: Of torch.
     """
 
     model: PreTrainedModel
@@ -60,13 +61,14 @@ class Subject:
     text: str
     gains: boldface.HeadGains
     strength: float
+    threads: int
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the figures depend on."""
         heads = f"{len(self.gains)} heads in {len(self.gains.layers)} layers"
         sha = hashlib.sha256(str(self.gains).encode()).hexdigest()[:12]
-        return {**machine(), "threads": THREADS, "model": MODEL, "heads": heads, "gains": sha, "text": self.text}
+        return {**machine(), "threads": self.threads, "model": MODEL, "heads": heads, "gains": sha, "text": self.text}
 
     def twin(self, implementation: str | None = None) -> PreTrainedModel:
         """Return another module tree over the same weights, so that their place in memory favours nobody."""
@@ -99,15 +101,17 @@ class Subject:
         return Arm(model, lambda ids: naively(model, self.plan(ids.shape[1], where)))
 
 
-def subject(tokens: int) -> Subject:
-    """Load the model and at least ``tokens`` tokens of text, and set torch to the benchmark's threads."""
-    torch.set_num_threads(THREADS)
+def subject(tokens: int | Tensor, threads: int) -> Subject:
+    """Load the model and so many tokens of text (or take these tokens), and set torch's threads."""
+    torch.set_num_threads(threads)
     loaded = boldface.load(MODEL)
     gains, strength = select_heads(loaded.model, None)
+    if isinstance(tokens, Tensor):
+        return Subject(loaded.model, tokens, "given", gains, strength, threads)  # type: ignore[arg-type]
     name, text = _text()
     ids = loaded.tokenizer(text, return_tensors="pt", verbose=False).input_ids
     ids = ids.repeat(1, -(-tokens // ids.shape[1]))[:, :tokens]
-    return Subject(loaded.model, ids, name, gains, strength)  # type: ignore[arg-type]
+    return Subject(loaded.model, ids, name, gains, strength, threads)  # type: ignore[arg-type]
 
 
 def _text() -> tuple[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from boldface.attention.attach import Attachment
 from boldface.emphasis.span import TokenSpan
 from boldface.errors import ModelBusyError
@@ -143,3 +144,22 @@ def test_implementations_of_the_model_are_all_steered(route):
         expected = tiny("llama")(batch.ids).logits
     with Attachment(tiny("llama", "eager"), batch.plan, route=route), torch.no_grad():
         assert (tiny("llama", "eager")(batch.ids).logits - expected).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("route", ["reference", "sdpa", "folded", "split", "flex", "auto"])
+def test_values_of_the_models_own_mask_are_kept(route):
+    """A float mask that adds values of its own, also per head, adds them beside the emphasis."""
+    model, eager = tiny("llama"), tiny("llama", "eager")
+    steering = Steering((TokenSpan(3, 5, 3.0),), HeadGains({(layer, 2): 1.0 for layer in range(3)}))
+    batch = sample(model, rows=[steering], answer=0)
+    hidden = torch.ones(14, 14, dtype=torch.bool).triu(1)
+    mask = torch.randn(1, 9, 14, 14, generator=torch.Generator().manual_seed(0))
+    mask = mask.masked_fill(hidden, torch.finfo(torch.float32).min)
+    pasta = torch.zeros(1, 9, 14, 14)
+    pasta[:, 2, :, 3:5] = 3.0
+    with torch.no_grad():
+        plain = model(batch.ids, attention_mask=mask).logits
+        expected = eager(batch.ids, attention_mask=(mask + pasta).masked_fill(hidden, mask.min())).logits
+        with Attachment(model, batch.plan, prompt=batch.prompt, route=route):
+            steered = model(batch.ids, attention_mask=mask).logits
+    assert (steered - expected).abs().max() <= 1e-5 < 1e-3 <= (expected - plain).abs().max()

@@ -7,10 +7,11 @@ import weakref
 
 import pytest
 import torch
+from torch import nn
+
 from boldface.attention.geometry import geometry
 from boldface.errors import UnsupportedModelError
 from boldface.testing import ARCHITECTURES, tiny
-from torch import nn
 
 SHAPES = {
     "llama": (9, 3, 8, 8),

@@ -5,6 +5,8 @@ import threading
 
 import pytest
 import torch
+from transformers import DynamicCache
+
 from boldface.attention.attach import Attachment
 from boldface.attention.geometry import geometry
 from boldface.emphasis.span import TokenSpan
@@ -12,7 +14,6 @@ from boldface.errors import HeadError, ModelBusyError, PromptMismatchError, Rout
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Steering, build_plan
 from boldface.testing import sample, tiny
-from transformers import DynamicCache
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -155,7 +156,7 @@ def test_unknown_heads_are_refused(architecture, head, message):
 
 def test_unknown_route_is_refused(model, batch):
     """A route that does not exist is an error that lists those that do; the model stays free."""
-    with pytest.raises(RouteError, match="no route 'fast'.*reference, sdpa"):
+    with pytest.raises(RouteError, match=r"no route 'fast'.*reference, sdpa"):
         Attachment(model, batch.plan, route="fast")
     Attachment(model, batch.plan).detach()
 

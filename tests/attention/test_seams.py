@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
-from boldface.attention import seams
-from boldface.testing import tiny
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from boldface.attention import seams
+from boldface.testing import tiny
 
 
 def attention(model):

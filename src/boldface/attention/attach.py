@@ -19,6 +19,7 @@ from boldface.attention.layer import LayerSteering
 from boldface.attention.positions import Positions, by_kind
 from boldface.attention.routes import ROUTES
 from boldface.errors import ModelBusyError, PromptMismatchError, RouteError
+from boldface.steering import attend
 from boldface.steering.plan import Plan
 
 _ATTACHED = "_boldface_attachment"
@@ -60,6 +61,7 @@ class Attachment:
         self._plan, self._prompt = plan, prompt
         self._thread, self._serial, self._reached = threading.get_ident(), next(_SERIAL), 0
         layers = geometry(model).layers
+        attend.examine(self._model.device.type, self._model.dtype)  # now, because compilers cannot
         layer_types = getattr(self._model.config.get_text_config(), "layer_types", None) or []
         self._positions = by_kind((layers[index] for index in plan.gains), layer_types)
         self._kinds = list({id(positions): positions for positions in self._positions.values()}.values())

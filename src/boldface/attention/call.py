@@ -81,8 +81,8 @@ class Call:
 
     @property
     def softcap(self) -> float | None:
-        """Cap of the scores (Gemma 2), if any."""
-        return self.options.get("softcap")
+        """Cap of the scores (Gemma 2), if any; torch's SDPA has none, so a model that runs on it has none either."""
+        return None if self.implementation == "sdpa" else self.options.get("softcap")
 
     @property
     def sinks(self) -> Tensor | None:
@@ -113,7 +113,7 @@ class Call:
         return torch.arange(self.keys, device=self.query.device) + self.key_start
 
     def visible(self) -> Tensor:
-        """Return what every query sees: (batch or 1, 1, query, key) bool."""
+        """Return what every query sees: (batch or 1, 1 or heads, query, key) bool."""
         if self.mask is None:
             if self.queries == 1:
                 return torch.ones(1, 1, 1, self.keys, dtype=torch.bool, device=self.query.device)
@@ -121,6 +121,10 @@ class Call:
             return square[None, None]
         mask: Tensor = self.mask
         return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+
+    def offset(self) -> Tensor | float:
+        """Return what a float mask adds to the scores of visible keys: 0 in most models, learned in some."""
+        return self.mask if isinstance(self.mask, Tensor) and self.mask.is_floating_point() else 0.0
 
     def row_bias(self) -> Tensor:
         """Return the bias of this call's keys for an active query: (batch, heads, 1, key).

@@ -46,7 +46,9 @@ def run(call: Call) -> Tensor:
 
 def _score_mod(call: Call) -> Callable[..., Tensor]:
     softcap = call.softcap
-    visible = None if isinstance(call.mask, BlockMask) else call.visible().expand(call.query.shape[0], -1, -1, -1)
+    visible = None if isinstance(call.mask, BlockMask) else call.visible().expand(*call.query.shape[:2], -1, -1)
+    offset = call.offset()
+    added = offset.expand(*call.query.shape[:2], -1, -1) if isinstance(offset, Tensor) else None
     terms = [(on_query.expand(-1, -1, call.queries), on_key) for on_query, on_key in call.bias_terms()]
     if len(terms) == 1:
         terms.append((torch.zeros_like(terms[0][0]), torch.zeros_like(terms[0][1])))
@@ -56,7 +58,11 @@ def _score_mod(call: Call) -> Callable[..., Tensor]:
         if softcap is not None:
             score = softcap * torch.tanh(score / softcap)
         score = score + on_query[batch, head, query] * nats[batch, key] + lifted[batch, head, query] * lift[batch, key]
-        return score if visible is None else torch.where(visible[batch, 0, query, key], score, -torch.inf)
+        if visible is None:
+            return score
+        if added is not None:
+            score = score + added[batch, head, query, key]
+        return torch.where(visible[batch, head, query, key], score, -torch.inf)
 
     return score_mod
 

@@ -22,7 +22,7 @@ def why_not(call: Call) -> str | None:
         return "FlexAttention has a route of its own: flex."
     if masks.is_flash(call) and _flash_width(call) > FLASH_LARGEST_HEAD:
         return f"head size {call.query.shape[-1]} leaves no room below flash attention's {FLASH_LARGEST_HEAD}."
-    return masks.why_dropout(call)
+    return masks.why_window_by_head(call) or masks.why_dropout(call)
 
 
 def run(call: Call) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from boldface.attention import masks
 from boldface.attention.call import Call
-from boldface.steering.attend import attend
+from boldface.steering.attend import attend, kernel
 from boldface.steering.attend import why_not as why_no_kernel
 from boldface.steering.merge import drain_into_sink, merge
 
@@ -39,7 +39,7 @@ def run(call: Call) -> Tensor:
     if call.queries == 1:
         bias = call.row_bias()
         if call.mask is not None:
-            bias = torch.where(call.visible(), bias, -torch.inf)
+            bias = torch.where(call.visible(), bias + call.offset(), -torch.inf)
         return _drained(call, *attend(call.query, call.key, call.value, scale=call.scaling, bias=bias))
     n = call.queries
     key, value = call.key[:, :, :n], call.value[:, :, :n]
@@ -53,6 +53,18 @@ def run(call: Call) -> Tensor:
     after = _suffix(call, key, value, bias, cut)
     joined = (torch.cat(pair, dim=2) for pair in zip(before, after, strict=True))
     return _drained(call, *joined)
+
+
+def is_simple(call: Call) -> bool:
+    """True when further single queries without a mask can be answered by :func:`decode` alone."""
+    varies = call.plan.by_query or call.windowed or call.sinks is not None or call.module.training
+    return call.queries == 1 and call.mask is None and not varies and call.key.shape[-1] == call.value.shape[-1]
+
+
+def decode(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scaling: float | None) -> Tensor:
+    """Answer a single query with next to no Python around the kernel: (batch, 1, heads, value_dim)."""
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    return kernel(query.device.type)(query, key, value, scale, False, bias)[0].transpose(1, 2)
 
 
 def _suffix(call: Call, key: Tensor, value: Tensor, bias: Tensor, cut: int) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from boldface.attention import routes
+from boldface.attention import fused, routes
 from boldface.attention.call import Attention, Call, Mass
 from boldface.attention.positions import Positions
 from boldface.steering.plan import Plan
@@ -49,6 +49,7 @@ class LayerSteering:
         self._expanded = plan
         self._rows: Tensor | None = None
         self._decode_route: dict[tuple[bool, bool], str] = {}
+        self._is_simple = False
 
     def __call__(
         self,
@@ -61,6 +62,13 @@ class LayerSteering:
         **options: Any,
     ) -> tuple[Tensor, Tensor | None]:
         """Answer one call: (batch, query, heads, value_dim), as the model's own function would."""
+        if (
+            self._is_simple
+            and attention_mask is None
+            and query.shape[2] == 1
+            and query.shape[0] == self._expanded.batch
+        ):
+            return fused.decode(query, key, value, self._row_bias(0, key.shape[2]), scaling), None
         plan = self._plan_for(query)
         start, queries = self.positions.query_start, query.shape[2]
         if queries > 1 and isinstance(start, int) and start + queries <= plan.earliest_start:
@@ -83,7 +91,9 @@ class LayerSteering:
             implementation=self.implementation,
             record=self.record,
         )
-        output = routes.ROUTES[self._choose(call)].run(call)
+        name = self._choose(call)
+        self._is_simple = self._is_simple or (name == "fused" and fused.is_simple(call))
+        output = routes.ROUTES[name].run(call)
         return output.transpose(1, 2).contiguous(), None
 
     def _choose(self, call: Call) -> str:

@@ -17,6 +17,15 @@ def why_not_dense(call: Call) -> str | None:
         return None
     if not isinstance(call.mask, torch.Tensor) or call.mask.ndim != 4:
         return f"the model's mask is a {type(call.mask).__name__} of its own kernel; use flex or folded."
+    if call.options.get("position_bias") is not None:
+        return "the layer adds a position bias of its own; use folded."
+    return why_window_by_head(call)
+
+
+def why_window_by_head(call: Call) -> str | None:
+    """Return why it is not known for a whole row whether the emphasis has left a query's window."""
+    if call.windowed and isinstance(call.mask, torch.Tensor) and call.mask.ndim == 4 and call.mask.shape[1] != 1:
+        return "heads see different windows."
     return None
 
 

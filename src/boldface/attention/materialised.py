@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from boldface.attention import masks
@@ -19,6 +20,7 @@ def run(call: Call) -> Tensor:
     visible = call.visible()
     keys = call.key_columns()
     bias = reference.bias(call.plan, call.layer, call.query_columns(), keys, visible)
+    bias = bias + torch.where(visible, call.offset(), 0.0)
     output, _ = reference.attend(
         call.query,
         call.key,

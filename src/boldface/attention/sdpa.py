@@ -21,7 +21,7 @@ def run(call: Call) -> Tensor:
     """Answer the call with one masked kernel: (batch, heads, query, value_dim)."""
     key, value, bias = call.key, call.value, call.dense_bias()
     if call.mask is not None:
-        bias = torch.where(call.visible(), bias, -torch.inf)
+        bias = torch.where(call.visible(), bias + call.offset(), -torch.inf)
     elif call.queries > 1:
         key, value = key[:, :, : call.queries], value[:, :, : call.queries]
         square = torch.ones(call.queries, call.queries, dtype=torch.bool, device=bias.device).tril()

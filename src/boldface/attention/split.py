@@ -45,7 +45,7 @@ def run(call: Call) -> Tensor:
 def _part(call: Call, part: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
     """Attend to the keys of one part, (batch or 1, key) bool; the log-sum-exp is -inf where a query sees none."""
     seen = call.visible() & part[:, None, None, :]
-    hidden = torch.where(seen, 0.0 if bias is None else bias, -torch.inf)
+    hidden = torch.where(seen, call.offset() + (0.0 if bias is None else bias), -torch.inf)
     output, lse = attend(call.query, call.key, call.value, scale=call.scaling, bias=hidden)
     nothing = ~seen.any(-1)  # (batch or 1, 1, query)
     return output.masked_fill(nothing[..., None], 0.0), lse.masked_fill(nothing, -torch.inf)

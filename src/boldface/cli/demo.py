@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +31,10 @@ def demo(
         str | None, typer.Option(metavar="TEXT", help="Your own prompt, with **bold** words, in place of ours.")
     ] = None,
     heads: options.Heads = None,
-    max_new_tokens: options.MaxNewTokens = 80,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Longest answer, in tokens.", rich_help_panel=options.ANSWER),
+    ] = None,
     cache: options.Cache = None,
     offline: options.Offline = None,
     threads: options.Threads = None,
@@ -38,8 +42,8 @@ def demo(
 ) -> None:
     r"""Show the effect: the plain model's answer beside the steered one.
 
-    Both answers are generated while you wait, greedily; nothing is prepared. The exit code is 0 even when the effect
-    does not show, and the last line then says so.
+    Both answers are generated while you wait, greedily. The prompts were picked because they show the effect: they say
+    nothing of how often it does. The exit code is 0 even when it does not show, and the last line then says so.
     """
     from boldface.cli import terminal
 
@@ -48,7 +52,9 @@ def demo(
     loaded = load(model, cache=cache, offline=offline, threads=threads)
     shown = SHOWCASES.get(model, SHOWCASES["smollm2" if loaded.chat else "gemma"])
     cases = shown if prompt is None else (Showcase(prompt),)
-    ask = Asking(loaded, {"heads": heads, "max_new_tokens": max_new_tokens}, quiet=True)
+    if max_new_tokens is not None:
+        cases = tuple(replace(case, tokens=max_new_tokens) for case in cases)
+    ask = Asking(loaded, {"heads": heads}, quiet=True)
     console = terminal.paper() if svg else terminal.screen()
     for part in _play(ask, cases, console.width, coloured=console.is_terminal):
         console.print(part)
@@ -68,8 +74,8 @@ def _play(ask: Asking, cases: tuple[Showcase, ...], width: int, *, coloured: boo
         text = parse(case.prompt)
         yield Text()
         yield terminal.marked(text, coloured=coloured)
-        unsteered = ask(plain(text))
-        steered = ask(text)
+        unsteered = ask(plain(text), max_new_tokens=case.tokens)
+        steered = ask(text, max_new_tokens=case.tokens)
         told = [_verdict(case, generation, unsteered[0]) for generation, _ in (unsteered, steered)]
         followed.append((told[0][0], told[1][0]))
         boxes = [
@@ -82,7 +88,8 @@ def _play(ask: Asking, cases: tuple[Showcase, ...], width: int, *, coloured: boo
         yield terminal.answers(boxes[0], boxes[1], width)
         yield Text(f"Steered {terminal.steered_with(steered[0])}.", style=terminal.QUIET)
     yield Text()
-    yield Text(_moral(followed))
+    yield Text(_moral(followed), style="bold")
+    yield Text("Try your own words:\n  boldface generate --compare 'Who was Ada Lovelace? **Be brief.**'")
 
 
 def _verdict(case: Showcase, generation: Generation, unsteered: Generation) -> tuple[bool, str]:
@@ -115,7 +122,7 @@ def _moral(followed: list[tuple[bool, bool]]) -> str:
         said = "Here the effect does not show: no answer turned to the emphasis."
     if lost:
         said += f" {lost} followed it only without steering."
-    return f"{said} Try your own words: boldface generate --compare 'Who was Ada? **Be brief.**'"
+    return said
 
 
 def _title(model: Model) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -136,7 +137,7 @@ def try_routes(device: str) -> Iterator[Trial]:
             out: torch.Tensor = model(input_ids=ids, use_cache=False).logits
             return out
 
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):  # flex grumbles that it is not compiled here
         plain, oracle = model(input_ids=ids, use_cache=False).logits, logits("reference")
         moved = float((oracle - plain).abs().max())
         for route in ROUTES:

@@ -80,10 +80,12 @@ def generate(
     elif compare:
         _draw(ask, asked)
     else:
+        from boldface.cli import terminal
+
         live = sys.stdout.isatty() if stream is None else stream
         generation, seconds = ask(asked, live=live)
         if not live:
-            print(generation.text)
+            terminal.write(generation.text + "\n")
         ask.tell(generation, seconds)
 
 
@@ -99,7 +101,9 @@ class Asking:
     def __init__(self, model: Model, how: dict[str, Any], *, quiet: bool) -> None:
         self.model, self.how, self.quiet = model, how, quiet
 
-    def __call__(self, prompt: EmphasisedText | Messages, *, live: bool = False) -> tuple[Generation, float]:
+    def __call__(
+        self, prompt: EmphasisedText | Messages, *, live: bool = False, **more: Any
+    ) -> tuple[Generation, float]:
         """Return the answer and the seconds it took; ``live`` writes it word by word meanwhile."""
         from boldface.cli import terminal
 
@@ -107,10 +111,10 @@ class Asking:
         if live:
             from boldface.cli.typewriter import Typewriter
 
-            generation = self.model.generate(prompt, streamer=Typewriter(self.model.tokenizer), **self.how)
+            generation = self.model.generate(prompt, streamer=Typewriter(self.model.tokenizer), **self.how, **more)
         else:
             with terminal.waiting("answering …"):
-                generation = self.model.generate(prompt, **self.how)
+                generation = self.model.generate(prompt, **self.how, **more)
         return generation, time.perf_counter() - began
 
     def tell(self, generation: Generation, seconds: float) -> None:
@@ -125,9 +129,8 @@ class Asking:
         else:
             terminal.note(f"Steered {terminal.steered_with(generation)}.")
         for span in generation.prompt.widened:
-            terminal.note(
-                f"Widened by {terminal.quoted(generation.prompt.text, span)}: its token straddles the span's edge."
-            )
+            words = generation.prompt.text[span.start : span.end]
+            terminal.note(f"Widened by {words!r}: its token straddles the span's edge.")
         cut = ", cut there (--max-new-tokens)" if generation.finish_reason == "length" else ""
         terminal.note(f"{terminal.count(len(generation.ids), 'token')} in {seconds:.1f} s{cut}.")
 

@@ -56,10 +56,10 @@ def _sections(command: Any, path: str) -> Iterator[str]:
     yield f"```text\n{' '.join(filter(None, usage))}\n```\n"
     if command.help:
         yield "\n".join(line.strip() for line in command.help.strip().splitlines()) + "\n"
-    panels: dict[str, list[Any]] = {}
+    panels: dict[str, list[Any]] = {"": []}
     for param in [*arguments, *options]:
         panels.setdefault(getattr(param, "rich_help_panel", None) or "", []).append(param)
-    for panel, params in panels.items():
+    for panel, params in ((panel, params) for panel, params in panels.items() if params):
         yield f"| {panel or 'option'} | what |\n|---|---|"
         yield "".join(f"| {_names(param)} | {_what(param)} |\n" for param in params)
     if group:
@@ -81,7 +81,7 @@ def _names(param: Any) -> str:
 
 
 def _what(param: Any) -> str:
-    said = (param.help or "").replace("\\[", "[").replace("|", "\\|")
+    said = (param.help or "").replace("\\[", "[").replace("|", "\\|").replace("*", "\\*")
     default = param.default
     shown = default is not None and default is not False and not callable(default) and default not in ((), [])
     if shown and param.param_type_name == "option" and not param.is_flag:

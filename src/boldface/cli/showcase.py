@@ -24,10 +24,12 @@ class Showcase:
     Attributes:
         prompt: Marked-up text.
         judge: Judges an answer; None where only a person can.
+        tokens: Longest answer; base models seldom end by themselves.
     """
 
     prompt: str
     judge: Callable[[str], Verdict] | None = None
+    tokens: int = 80
 
 
 def is_json(*keys: str) -> Callable[[str], Verdict]:
@@ -54,9 +56,9 @@ def says(new: str, old: str) -> Callable[[str], Verdict]:
 
     def judge(answer: str) -> Verdict:
         first = re.search(rf"\b({re.escape(new)}|{re.escape(old)})\b", answer)
-        return Verdict(
-            bool(first) and first[1] == new, f"says {first[1]}" if first else f"says neither {new} nor {old}"
-        )
+        if first is None:
+            return Verdict(False, f"says neither {new} nor {old}")
+        return Verdict(first[1] == new, f"says {first[1]}")
 
     return judge
 
@@ -77,7 +79,11 @@ _JSON = is_json("name", "occupation")
 SHOWCASES: Mapping[str, tuple[Showcase, ...]] = MappingProxyType(
     {
         "smollm2": (
-            Showcase("Mary is a nurse in Ohio. **Answer as JSON with keys name and occupation.**", _JSON),
+            Showcase(
+                "Mary Barton is a nurse from Ohio who has worked in emergency rooms for twenty years. "
+                "**Answer as JSON with keys name and occupation.**",
+                _JSON,
+            ),
             Showcase(
                 "Previously Apple's iPhone was made by Apple. **Currently the iPhone is made by Nokia.** "
                 "Complete: The iPhone is made by",
@@ -85,11 +91,12 @@ SHOWCASES: Mapping[str, tuple[Showcase, ...]] = MappingProxyType(
             ),
         ),
         "gemma": (
-            Showcase("Mary is a nurse in Ohio.\n**Answer as JSON with keys name and occupation:**\n", _JSON),
+            Showcase("Mary is a nurse in Ohio.\n**Answer as JSON with keys name and occupation:**\n", _JSON, tokens=32),
             Showcase(
                 "Previously the iPhone was made by Apple. Currently the iPhone **was made by Nokia**. "
                 "The iPhone was made by",
                 says("Nokia", "Apple"),
+                tokens=12,
             ),
         ),
     }

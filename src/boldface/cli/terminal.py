@@ -35,6 +35,10 @@ LIFTED, LOWERED, QUIET, GOOD, BAD = "bold yellow", "blue", "dim", "green", "red"
 PLAIN, STEERED = "cyan", "yellow"
 
 
+_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
+_PICTURES |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
+
+
 def screen() -> Console:
     """Return the console of standard output."""
     return Console(highlight=False)
@@ -53,8 +57,8 @@ def paper() -> Console:
 
 def save(paper: Console, path: Path, *, title: str) -> None:
     """Write what a paper holds as an SVG picture, which asks no other machine for its font."""
-    plain_font = re.sub(r"@font-face \{\{.*?\}\}\s*", "", _SVG, flags=re.DOTALL)
-    path.write_text(paper.export_svg(title=title, code_format=plain_font), encoding="utf-8")
+    bare = re.sub(r"@font-face \{\{.*?\}\}\s*|<!--.*?-->\s*", "", _SVG, flags=re.DOTALL)
+    path.write_text(paper.export_svg(title=title, code_format=bare), encoding="utf-8")
 
 
 def note(words: str) -> None:
@@ -86,8 +90,8 @@ def nats_and_factor(nats: float) -> str:
 def marked(text: EmphasisedText, *, coloured: bool) -> Text:
     """Draw a prompt with its emphasised words in bold, or with its markup where nothing can be drawn bold."""
     if not coloured:
-        return Text(render(text))
-    drawn = Text(text.text)
+        return Text(harmless(render(text)))
+    drawn = Text(harmless(text.text))
     for span in text.spans:
         drawn.stylize(style(1.0 if span.strength is None else span.strength), span.start, span.end)
     return drawn
@@ -106,7 +110,7 @@ def answers(plain: RenderableType, steered: RenderableType, width: int) -> Rende
 
 def box(title: str, beside: str, text: str, below: Text | None, colour: str) -> Panel:
     """Frame one answer: its title and what goes beside that above, a verdict below."""
-    body = Text(text.strip("\n")) if text.strip() else Text("(no words)", style=QUIET)
+    body = Text(harmless(text.strip("\n"))) if text.strip() else Text("(no words)", style=QUIET)
     above = Text.assemble((title, f"bold {colour}"), (f" · {beside}", QUIET))
     edges = {"title_align": "left", "subtitle_align": "left", "border_style": colour, "padding": (0, 1)}
     return Panel(body, title=above, subtitle=below or None, **edges)  # type: ignore[arg-type]
@@ -114,7 +118,8 @@ def box(title: str, beside: str, text: str, below: Text | None, colour: str) -> 
 
 def steered_with(generation: Generation) -> str:
     """Say in one line what was steered: tokens, strengths, heads and routes."""
-    spans, gains = generation.steering.spans, generation.steering.gains
+    spans = [span for span in generation.steering.spans if span.strength]
+    gains = generation.steering.gains
     tokens = sum(span.end - span.start for span in spans)
     strengths = sorted({span.strength for span in spans}, reverse=True)
     report = generation.report()
@@ -131,7 +136,12 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def flush(words: str) -> None:
-    """Write a piece of the answer at once."""
-    sys.stdout.write(words)
+def write(words: str) -> None:
+    """Write words of the answer at once: to the letter, but for control characters that would command a terminal."""
+    sys.stdout.write(harmless(words) if sys.stdout.isatty() else words)
     sys.stdout.flush()
+
+
+def harmless(words: str) -> str:
+    """Return the words with pictures (``␛``) in place of control characters; line ends and tabs stay."""
+    return words.translate(_PICTURES)

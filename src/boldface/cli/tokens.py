@@ -56,7 +56,7 @@ def flow(prompt: EncodedPrompt) -> Text:
     for piece, nats, special in prompt.report():
         edge = _EDGES[bool(nats_before), bool(nats)]
         drawn.append(edge, style=terminal.style(nats or nats_before))
-        shown = piece.replace("\r", "␍").replace("\t", "␉").replace("\n", "↵\n")
+        shown = terminal.harmless(piece).replace("\n", "↵\n")
         drawn.append(shown, style=terminal.QUIET if special else terminal.style(nats))
         nats_before = nats
     drawn.append(_EDGES[bool(nats_before), False], style=terminal.style(nats_before))
@@ -84,4 +84,4 @@ def _summary(prompt: EncodedPrompt) -> str:
     hit = sum(1 for nats in prompt.nats if nats)
     special = sum(prompt.special)
     tokens = terminal.count(len(prompt.ids), "token")
-    return f"{hit} of {tokens} emphasised; {special} of them are control tokens and never hit."
+    return f"{hit} of {tokens} emphasised; {special} are control tokens, which are never hit."

@@ -17,4 +17,4 @@ class Typewriter(TextStreamer):
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
         """Write a piece."""
-        terminal.flush(text + "\n" * stream_end)
+        terminal.write(text + "\n" * stream_end)

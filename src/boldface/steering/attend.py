@@ -7,15 +7,18 @@ prefill carries PASTA's bias without a mask of size query x key.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from boldface.errors import RouteError
 
+Kernel = Callable[[Tensor, Tensor, Tensor, float, bool, Tensor | None], tuple[Tensor, Tensor]]
+
 _QUERY_BLOCK = 32  # the CUDA kernel rounds the length of its log-sum-exp up to this
 _BIAS_ALIGNMENT = 16  # ... and wants the bias rows aligned to this many elements
+_EXAMINED: dict[tuple[str, torch.dtype], str | None] = {}
 
 
 def attend(
@@ -49,25 +52,40 @@ def attend(
     width = value.shape[-1]
     if width < key.shape[-1]:
         value = torch.nn.functional.pad(value, (0, key.shape[-1] - width))
-    run = _attend_cpu if query.device.type == "cpu" else _attend_cuda
-    output, lse = run(query, key, value, scale, causal, bias)
+    output, lse = kernel(query.device.type)(query, key, value, scale, causal, bias)
     return output[..., :width], lse
+
+
+def kernel(device: str) -> Kernel:
+    """Return the kernel behind :func:`attend` for a device type, without its checks."""
+    return _attend_cpu if device == "cpu" else _attend_cuda
 
 
 def why_not(query: Tensor, value: Tensor) -> str | None:
     """Return why no kernel here takes the tensors, or None when one does."""
-    if query.device.type not in ("cpu", "cuda"):
-        return f"No kernel with causal flag and bias on {query.device.type}."
     if value.shape[-1] > query.shape[-1]:
         return "Values wider than keys have no such kernel."
-    return _broken(query.device.type, query.dtype)
+    return examine(query.device.type, query.dtype)
+
+
+def examine(device: str, dtype: torch.dtype) -> str | None:
+    """Return why the kernel for a device and dtype cannot be used, or None; computed once.
+
+    Compilers cannot trace the examination: call this before compiled code does.
+    """
+    if (device, dtype) not in _EXAMINED:
+        known = device in ("cpu", "cuda")
+        _EXAMINED[device, dtype] = (
+            _broken(device, dtype) if known else f"No kernel with causal flag and bias on {device}."
+        )
+    return _EXAMINED[device, dtype]
 
 
 def _attend_cpu(
     query: Tensor, key: Tensor, value: Tensor, scale: float, causal: bool, bias: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    output, lse = kernel(query, key, value, 0.0, causal, attn_mask=bias, scale=scale)
+    flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    output, lse = flash(query, key, value, 0.0, causal, attn_mask=bias, scale=scale)
     return output, lse
 
 
@@ -81,26 +99,24 @@ def _attend_cuda(
         padding = -keys % _BIAS_ALIGNMENT
         bias = torch.nn.functional.pad(bias.to(query.dtype), (0, padding))[..., :keys]
         bias = bias.expand(query.shape[0], query.shape[1], queries, keys)
-    kernel = torch.ops.aten._scaled_dot_product_efficient_attention
-    output, lse, _, _ = kernel(query, key, value, bias, True, 0.0, causal, scale=scale)
+    efficient = torch.ops.aten._scaled_dot_product_efficient_attention
+    output, lse, _, _ = efficient(query, key, value, bias, True, 0.0, causal, scale=scale)
     assert lse.shape[-1] - queries < _QUERY_BLOCK
     return output, lse[..., :queries]
 
 
-@functools.cache
 def _broken(device: str, dtype: torch.dtype) -> str | None:
-    """Check the kernel once per device and dtype against plain arithmetic: these operators are not public API."""
+    """Check the kernel against plain arithmetic: these operators are not public API."""
     generator = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(1, heads, 5, 16, generator=generator) for heads in (2, 1, 1))
     bias = torch.randn(1, 2, 1, 5, generator=generator)
     scores = query @ key.transpose(-1, -2) / 4 + bias
     scores = scores.masked_fill(torch.ones(5, 5, dtype=torch.bool).triu(1), -torch.inf)
     expected = torch.softmax(scores, -1) @ value, torch.logsumexp(scores, -1)
-    run = _attend_cpu if device == "cpu" else _attend_cuda
     try:
         with torch.no_grad():
             query, key, value = (tensor.to(device, dtype) for tensor in (query, key, value))
-            output, lse = run(query, key, value, 0.25, True, bias.to(device))
+            output, lse = kernel(device)(query, key, value, 0.25, True, bias.to(device))
     except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
         return f"The attention kernel for {device} and {dtype} does not run in torch {torch.__version__}: {error}"
     tolerance = 20 * torch.finfo(dtype).eps

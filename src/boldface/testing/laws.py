@@ -53,7 +53,8 @@ def agree(got: Tensor, expected: Tensor, plain: Tensor, tolerance: float = TOLER
 
 def forward(model: PreTrainedModel, batch: Sample, route: str | None, mutant: Mutant = faithful) -> Tensor:
     """Return the logits of all real tokens in one forward, steered by ``route`` or plain: (tokens, vocabulary)."""
-    return _steered(model, batch, route, mutant, lambda: model(**batch.inputs(), use_cache=False).logits)[batch.real]
+    logits: Tensor = _steered(model, batch, route, mutant, lambda: model(**batch.inputs(), use_cache=False).logits)
+    return logits[batch.real]
 
 
 def check_oracle(model: PreTrainedModel, eager: PreTrainedModel, route: str, mutant: Mutant = faithful) -> None:
@@ -217,8 +218,7 @@ def check_isolation(model: PreTrainedModel, route: str) -> None:
     first, _, third = batch.rows
     other = Steering((TokenSpan(5, 9, 4.0),), first.gains)
     changed = sample(model, rows=(first, other, third))
-    tokens = batch.ids.shape[1]
-    left, right = (forward(model, each, route).unflatten(0, (-1, tokens)) for each in (batch, changed))
+    left, right = (forward(model, each, route).view(*batch.ids.shape, -1) for each in (batch, changed))
     mixed = sample(model).ids.clone()
     mixed[1] = mixed[1].flip(0)
     with torch.no_grad():
@@ -294,7 +294,8 @@ def _hidden(model: PreTrainedModel, batch: Sample, route: str | None, stop: int 
         output = model(**batch.inputs(0, stop), output_hidden_states=True, use_cache=False)
         return torch.stack(output.hidden_states)
 
-    return _steered(model, batch, route, faithful, run)
+    states: Tensor = _steered(model, batch, route, faithful, run)
+    return states
 
 
 def _steered(model: PreTrainedModel, batch: Sample, route: str | None, mutant: Mutant, run: Callable[[], Any]) -> Any:

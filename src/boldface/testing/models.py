@@ -43,6 +43,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt_neox": ("gpt_neox", {}),
     "olmo2": ("olmo2", {}),
     "granite": ("granite", {"attention_multiplier": 0.2}),
+    "doge": ("doge", {"num_key_value_heads": 4}),
     "cohere2": ("cohere2", _MIXED | {"logit_scale": 1.0}),
     "gpt_oss": ("gpt_oss", _MIXED | {"head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 2}),
     "deepseek_v3": (
@@ -98,6 +99,8 @@ def tiny(architecture: str, implementation: str | None = None) -> PreTrainedMode
     model_type, options = (ARCHITECTURES | REFUSED)[architecture]
     build = AutoModelForSeq2SeqLM if model_type == "t5" else AutoModelForCausalLM
     shape = _SHAPE_GPT if model_type in ("gptj", "gpt2") else _SHAPE
+    if "attn_logit_softcapping" in options:
+        implementation = implementation or "eager"  # older transformers choose SDPA here, which has no cap
     special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": 0}
     config = AutoConfig.for_model(model_type, **shape | special | options)
     with torch.random.fork_rng(devices=[]):
@@ -116,6 +119,6 @@ def randomise(model: PreTrainedModel, seed: int = 0) -> PreTrainedModel:
                 weight += 0.2 * noise
             else:
                 sharp = any(part in name for part in ("q_", "k_", "qkv", "query", "c_attn"))
-                size = 0.5 if "experts" in name else 1.6 if sharp else 0.8
+                size = 0.2 if "experts" in name else 1.6 if sharp else 0.8
                 weight.copy_(noise * size * min(weight.shape[-2:]) ** -0.5)
     return model

@@ -54,9 +54,10 @@ class Sample:
             "position_ids": positions[:, start:stop],
         }
 
-    def with_plan(self, plan: Plan) -> Sample:
-        """Return the sample with another plan."""
-        return replace(self, plan=plan)
+    def to(self, device: torch.device | str) -> Sample:
+        """Return the sample with its tensors on ``device``."""
+        device = torch.device(device)
+        return replace(self, ids=self.ids.to(device), real=self.real.to(device), plan=self.plan.to(device))
 
 
 def signed_gains(heads: dict[int, int]) -> HeadGains:

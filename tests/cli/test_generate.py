@@ -1,0 +1,209 @@
+"""``boldface generate``: the answer on standard output, everything else beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from rich.cells import cell_len
+
+PROMPT = "Say it **now** please."
+
+
+def test_only_the_answer_is_on_standard_output(generate):
+    """Standard output is the answer and a line end; what was steered is noted on standard error."""
+    done = generate(PROMPT)
+    assert done.exit_code == 0, done.stderr
+    answer = json.loads(generate(PROMPT, "--json").stdout)["answer"]
+    assert done.stdout == answer + "\n"
+    assert "Steered 3 of 21 prompt tokens by +4.61 nats (×100), 3 heads in 2 layers, route" in done.stderr
+    assert "8 tokens in" in done.stderr
+
+
+def test_quiet_says_nothing_beside_the_answer(generate):
+    """``--quiet`` leaves standard error empty."""
+    assert generate(PROMPT, "--quiet").stderr == ""
+
+
+def test_streaming_gives_the_same_answer(generate):
+    """Word by word or at once: the same answer, and one line end."""
+    assert generate(PROMPT, "--stream").stdout == generate(PROMPT, "--no-stream").stdout
+
+
+def test_it_steers(generate):
+    """The emphasis changes the answer, and other heads change it otherwise."""
+    steered, plain, other = (
+        generate(*words).stdout for words in ([PROMPT], [PROMPT, "--strength", "0"], [PROMPT, "--heads", "L1H2"])
+    )
+    assert len({steered, plain, other}) == 3
+    assert generate("Say it now please.").stdout == plain
+
+
+def test_json_is_one_object(generate):
+    """``--json`` gives prompt, answer and what was steered, machine-readable."""
+    done = generate(PROMPT, "--json", "--factor", "20", "--scope", "answer", "--route", "folded")
+    said = json.loads(done.stdout)
+    assert said["prompt"] == "<|user|>Say it now please.\n<|assistant|>"
+    steered = said["steered"]
+    assert steered["tokens"] == [{"start": 8, "end": 11, "strength": pytest.approx(math.log(20))}]
+    assert steered["heads"] == {"L0H1": 1.0, "L1H0": 1.0, "L1H3": 0.5}
+    assert (steered["scope"], steered["routes"], steered["answer_tokens"]) == ("answer", ["folded"], 8)
+    assert steered["finish_reason"] == "length"
+    assert "plain" not in said
+
+
+@pytest.mark.parametrize("words", [("--alpha", "0.05"), ("--factor", "20"), ("--strength", str(math.log(20)))])
+def test_strength_has_three_spellings(generate, words):
+    """alpha, factor and strength say the same thing."""
+    (span,) = json.loads(generate(PROMPT, "--json", *words).stdout)["steered"]["tokens"]
+    assert span["strength"] == pytest.approx(math.log(20))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--span", "7:10", "--no-markup", "Say it now please."),
+        ("--emphasise", "now", "Say it now please."),
+        ("--emphasize", "now", "--occurrence", "last", "Say it now please."),
+        ("--dialect", "mark", "Say it <mark>now</mark> please."),
+        ("[Say it]{x=1} **now** please.",),
+    ],
+)
+def test_emphasis_has_many_spellings(generate, words):
+    """Markup, dialects, offsets and words that mean the same give the same answer."""
+    assert generate(*words).stdout == generate(PROMPT).stdout
+
+
+def test_prompts_come_from_files_and_pipes(generate, tmp_path):
+    """A file, a pipe and an argument of equal text are one prompt."""
+    file = tmp_path / "prompt.txt"
+    file.write_text(PROMPT + "\n", encoding="utf-8")
+    said = generate(PROMPT).stdout
+    assert generate("--file", file).stdout == said
+    assert generate(input=PROMPT + "\n").stdout == said
+    assert generate("-", input=PROMPT + "\n").stdout == said
+
+
+def test_chats_come_from_files(generate, tmp_path):
+    """A chat brings its own emphasis, and markup in it is text."""
+    file = tmp_path / "chat.json"
+    file.write_text(json.dumps([{"role": "user", "content": "Say it now please.", "spans": [{"substring": "now"}]}]))
+    assert generate("--messages", file).stdout == generate(PROMPT).stdout
+    file.write_text(json.dumps({"messages": [{"role": "user", "content": PROMPT, "emphasis": True}]}))
+    assert "**now**" in json.loads(generate("--messages", file, "--json").stdout)["prompt"]
+
+
+def test_raw_text_is_not_wrapped(generate):
+    """``--raw`` gives the model the text as it is."""
+    assert json.loads(generate(PROMPT, "--raw", "--json").stdout)["prompt"] == "Say it now please."
+
+
+def test_compare_gives_both_answers(generate):
+    """``--compare`` asks the plain model as well: in JSON, and in two boxes."""
+    said = json.loads(generate(PROMPT, "--json", "--compare").stdout)
+    assert said["plain"]["answer"] == json.loads(generate("Say it now please.", "--json").stdout)["answer"]
+    assert said["plain"]["answer"] != said["answer"]
+    drawn = generate(PROMPT, "--compare").stdout
+    assert "╭─ plain" in drawn
+    assert "╭─ steered" in drawn
+
+
+@pytest.mark.parametrize(("columns", "side_by_side"), [("80", False), ("140", True)])
+def test_boxes_stand_where_there_is_room(generate, monkeypatch, columns, side_by_side):
+    """Answers stand side by side in a wide terminal and one above the other in a narrow one."""
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = generate(PROMPT, "--compare").stdout.splitlines()
+    assert any("plain" in line and "steered" in line for line in lines) is side_by_side
+    assert max(map(cell_len, lines)) <= int(columns)
+
+
+def test_answers_cannot_command_a_terminal():
+    """Control characters in an answer are drawn as pictures; line ends and tabs are let through."""
+    from boldface.cli.terminal import harmless
+
+    assert harmless("a\x1b[2Jb\x07\r\x9b\x7f\n\tc") == "a␛[2Jb␇␍\ufffd␡\n\tc"
+
+
+def test_colours_are_for_terminals(generate):
+    """A pipe gets no colour codes."""
+    assert "\x1b" not in generate(PROMPT, "--compare").stdout + generate(PROMPT, "--show-spans").stdout
+
+
+def test_sampling_follows_its_seed(generate):
+    """Equal seeds draw equal words; a temperature above 0 samples without being told."""
+    first, again, other = (generate(PROMPT, "--temperature", "3", "--seed", seed).stdout for seed in (1, 1, 2))
+    assert first == again != other
+    assert generate(PROMPT, "--temperature", "0").stdout == generate(PROMPT).stdout != first
+
+
+def test_without_emphasis_the_plain_model_answers(generate):
+    """No emphasis needs no heads, and the note says that nothing was steered."""
+    done = generate("Say it now please.", heads=None)
+    assert done.exit_code == 0
+    assert "Nothing was steered: no words are emphasised." in done.stderr
+
+
+def test_widening_is_told(generate):
+    """A token that straddles a span's edge is told of, or refused on request."""
+    words = ("--span", "0:1:x=9", "é")
+    assert generate(*words).exit_code == 0
+    done = generate("--span", "0:5", "--show-spans", "<|user|>")
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((PROMPT, "--heads", "L9H0"), "L9H0"),
+        ((PROMPT, "--heads", "nobody"), "no shipped profile 'nobody'"),
+        ((PROMPT, "--alpha", "0.1", "--factor", "10"), "say the same thing twice"),
+        ((PROMPT, "--strength", "nan"), "not finite"),
+        (("Say **it",), None),
+        (("[it]{x=0}",), "factor"),
+        ((PROMPT, "--dialect", "bbcode"), "There is no dialect 'bbcode'."),
+        ((PROMPT, "--emphasise", "later"), "'later' does not occur"),
+        ((PROMPT, "--messages", "chat.json"), None),
+        (("Say it now.", "--compare"), "nothing to compare"),
+        ((PROMPT, "--temperature", "0", "--sample"), "greedy"),
+        ((PROMPT, "--max-new-tokens", "9000"), "exceed"),
+    ],
+)
+def test_bad_input_is_one_clear_error(generate, words, message):
+    """What cannot be used is exit code 2, two lines on standard error, and nothing on standard output."""
+    done = generate(*words)
+    if message is None and done.exit_code == 0:
+        assert words == ("Say **it",)  # a lone ** is text
+        return
+    assert (done.exit_code, done.stdout) == (2, "")
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("Error: ")
+    assert hint.startswith("Hint: ")
+    assert (message or "") in error
+
+
+def test_a_model_without_a_profile_needs_heads(generate):
+    """Emphasis without heads is refused rather than ignored."""
+    done = generate(PROMPT, heads=None)
+    assert done.exit_code == 2
+    assert "No profile comes with this model" in done.stderr
+
+
+def test_a_missing_model_is_exit_code_3(boldface, tmp_path):
+    """A model that is not here is told apart from wrong usage."""
+    done = boldface("generate", PROMPT, "--model", tmp_path / "nowhere")
+    assert done.exit_code == 3
+    assert "Hint: " in done.stderr
+    assert boldface("generate", PROMPT, "--model", "no-body/no-model", "--offline").exit_code == 3
+
+
+def test_the_real_model_follows_the_emphasis(boldface, smollm2):
+    """SmolLM2 says what is emphasised where the plain model says what it remembers, by the profile shipped with it."""
+    prompt = "Previously Apple's iPhone was made by Apple. **Currently the iPhone is made by Nokia.** Complete: "
+    prompt += "The iPhone is made by"
+    done = boldface("generate", "--max-new-tokens", "12", "--json", "--compare", prompt)
+    said = json.loads(done.stdout)
+    assert done.exit_code == 0, done.stderr
+    assert "Nokia" in said["answer"]
+    assert "Nokia" not in said["plain"]["answer"]
+    assert len(said["steered"]["heads"]) > 10
