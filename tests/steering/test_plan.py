@@ -14,7 +14,7 @@ ONE = HeadGains([(0, 1)])
 
 def same(left, right):
     """Two plans hold equal tensors."""
-    tensors = [(getattr(left, name), getattr(right, name)) for name in ("nats", "lift", "first", "start")]
+    tensors = [(getattr(left, name), getattr(right, name)) for name in ("nats", "lift", "start")]
     tensors += [(left.gains[layer], right.gains[layer]) for layer in left.gains]
     return left.gains.keys() == right.gains.keys() and all(torch.equal(*pair) for pair in tensors)
 
@@ -25,7 +25,7 @@ def test_padding_moves_the_spans(padding, columns):
     rows = [Steering((TokenSpan(1, 3, 2.0),), ONE), Steering((TokenSpan(0, 6, 1.0),), ONE)]
     plan = build_plan(rows, [3, 6], HEADS, padding=padding)
     assert plan.nats[0].nonzero().flatten().tolist() == columns
-    assert plan.first.tolist() == [columns[0], 0] == plan.start.tolist()
+    assert plan.start.tolist() == [columns[0], 0]
     assert (plan.batch, plan.width, plan.earliest_start) == (2, 6, 0)
 
 
@@ -61,7 +61,7 @@ def test_rows_may_have_any_number_of_spans():
         Steering((TokenSpan(0, 1, 1.0), TokenSpan(3, 4, 2.0)), ONE),
     ]
     plan = build_plan(rows, [4, 4, 4], HEADS)
-    assert plan.first.tolist() == [NEVER, 0, 0]
+    assert plan.start.tolist() == [NEVER, 0, 0]
     assert (plan.nats != 0).sum(1).tolist() == [0, 1, 2]
     assert plan.gains[0][:, 1].tolist() == [0.0, 1.0, 1.0]
 
@@ -113,7 +113,7 @@ def test_expansion_repeats_rows_side_by_side():
     rows = [Steering((TokenSpan(at, at + 1, 1.0),), ONE) for at in (0, 2)]
     plan = build_plan(rows, [3, 3], HEADS)
     wide = plan.expand(6)
-    assert wide.first.tolist() == [0, 0, 0, 2, 2, 2]
+    assert wide.start.tolist() == [0, 0, 0, 2, 2, 2]
     assert wide.gains[0].shape == (6, 4) and wide.nats.shape == (6, 3)
     assert plan.expand(2) is plan
     with pytest.raises(SpanError, match="3 rows reached the model, 2 were steered"):

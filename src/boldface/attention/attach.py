@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -15,16 +14,15 @@ from transformers.cache_utils import Cache
 from boldface.attention import seams
 from boldface.attention.call import Mass
 from boldface.attention.geometry import geometry, transformer
+from boldface.attention.guard import Guard
 from boldface.attention.layer import LayerSteering
 from boldface.attention.positions import Positions, by_kind
 from boldface.attention.routes import ROUTES
-from boldface.errors import ModelBusyError, PromptMismatchError, RouteError
+from boldface.errors import ModelBusyError, RouteError
 from boldface.steering import attend
 from boldface.steering.plan import Plan
 
 _ATTACHED = "_boldface_attachment"
-_COVERED = "_boldface_covered"
-_SERIAL = itertools.count()
 _LOCK = threading.Lock()
 
 
@@ -58,8 +56,7 @@ class Attachment:
         if route != "auto" and route not in ROUTES:
             raise RouteError(f"There is no route {route!r}.", f"Choose auto or one of {', '.join(ROUTES)}.")
         self._model = transformer(model)
-        self._plan, self._prompt = plan, prompt
-        self._thread, self._serial, self._reached = threading.get_ident(), next(_SERIAL), 0
+        self._plan, self._guard = plan, Guard(plan, prompt)
         layers = geometry(model).layers
         attend.examine(self._model.device.type, self._model.dtype)  # now, because compilers cannot
         layer_types = getattr(self._model.config.get_text_config(), "layer_types", None) or []
@@ -127,52 +124,20 @@ class Attachment:
         ids = args[0] if args else kwargs.get("input_ids")
         if ids is None:
             ids = kwargs["inputs_embeds"]
-        cache = kwargs.get("past_key_values")
+        cache = kwargs.get("past_key_values") if "past_key_values" in kwargs else _first_cache(args)
         for positions in self._kinds:
             positions.read(cache, ids.shape[1])
         if not torch.compiler.is_compiling():
-            self._reached = self._check(ids, cache)
+            self._guard.check(ids, cache)
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        """After it: note on the cache how much of it is ours. Copies keep the note; other caches have none."""
-        if torch.compiler.is_compiling():
-            return
-        values = output.values() if isinstance(output, dict) else output
-        for cache in values:
-            if isinstance(cache, Cache):
-                setattr(cache, _COVERED, (self._serial, self._reached))
+        """After it: note on the cache how much of it is ours."""
+        if not torch.compiler.is_compiling():
+            self._guard.note(output)
 
-    def _check(self, ids: Tensor, cache: Any) -> int:
-        """Return how many tokens of the steered sequence the cache will hold after this forward."""
-        if threading.get_ident() != self._thread:
-            raise ModelBusyError(
-                "Another thread is steering this model.",
-                "Run it in the thread that attached, or wait until it is done.",
-            )
-        serial, covered = getattr(cache, _COVERED, (None, 0))
-        covered = covered if serial == self._serial else 0
-        if ids.shape[1] == 1 and covered >= self._plan.width:
-            return covered + 1  # decoding; reading a static cache's length would wait for the device
-        offset = int(cache.get_seq_length()) if isinstance(cache, Cache) else 0
-        free = self._plan.earliest_start if self._plan.by_query else int(self._plan.first.min())
-        if offset > max(covered, min(free, self._plan.width)):
-            raise PromptMismatchError(
-                f"The cache holds {offset} tokens that were not computed with this emphasis.",
-                f"It may hold at most the {free} tokens before the emphasis; start from an empty cache.",
-            )
-        reached: int = offset + ids.shape[1]
-        overlap = min(self._plan.width, reached) - offset
-        if self._prompt is None or overlap <= 0 or ids.is_floating_point():
-            return reached
-        if ids.shape[0] % self._prompt.shape[0] == 0:
-            expected = self._prompt[:, offset : offset + overlap].to(ids.device)
-            expected = expected.repeat_interleave(ids.shape[0] // self._prompt.shape[0], dim=0)
-            if torch.equal(ids[:, :overlap], expected):
-                return reached
-        raise PromptMismatchError(
-            "The model was called with another prompt than the one that was steered.",
-            "Pass the very inputs that boldface.steer gave you; steer each prompt on its own or as one batch.",
-        )
+
+def _first_cache(args: tuple[Any, ...]) -> Cache | None:
+    return next((each for each in args if isinstance(each, Cache)), None)
 
 
 def _pre_hook(module: nn.Module, hook: Callable[..., None]) -> Callable[[], None]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask, create_mask
 
 from boldface.steering.plan import Plan
 
@@ -95,6 +96,17 @@ class Call:
         return self.options.get("sliding_window") is not None
 
     @property
+    def is_flash(self) -> bool:
+        """True when the model's own implementation is a flash kernel: masks are 2-D, windows are arguments."""
+        return "flash" in self.implementation
+
+    @property
+    def needs_gradient(self) -> bool:
+        """True when somebody may differentiate through this call."""
+        tensors = (self.query, self.key, self.value, self.plan.gains[self.layer])
+        return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+    @property
     def is_causal_square(self) -> bool:
         """True for a prefill that relies on the causal flag: query i sees keys 0..i and nothing is masked."""
         return self.mask is None and self.queries > 1
@@ -114,6 +126,13 @@ class Call:
 
     def visible(self) -> Tensor:
         """Return what every query sees: (batch or 1, 1 or heads, query, key) bool."""
+        if isinstance(self.mask, BlockMask):
+            seen: Tensor = create_mask(
+                self.mask.mask_mod, self.query.shape[0], 1, self.queries, self.keys, self.query.device.type
+            )
+            return seen
+        if self.is_flash:
+            return self._visible_to_flash()
         if self.mask is None:
             if self.queries == 1:
                 return torch.ones(1, 1, 1, self.keys, dtype=torch.bool, device=self.query.device)
@@ -121,6 +140,16 @@ class Call:
             return square[None, None]
         mask: Tensor = self.mask
         return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+
+    def _visible_to_flash(self) -> Tensor:
+        """Flash kernels are told of causality and window by arguments, and of padding by a mask (batch, key)."""
+        age = self.query_columns()[:, None] - self.key_columns()[None, :]
+        window = self.options.get("sliding_window")
+        seen = (age >= 0 if window is None else (age >= 0) & (age < window))[None, None]
+        if self.mask is None:
+            return seen
+        real = torch.nn.functional.pad(self.mask.bool(), (0, self.keys - self.mask.shape[-1]))
+        return seen & real[:, None, None, :]
 
     def offset(self) -> Tensor | float:
         """Return what a float mask adds to the scores of visible keys: 0 in most models, learned in some."""

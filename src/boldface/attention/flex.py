@@ -17,9 +17,9 @@ from boldface.steering.merge import drain_into_sink
 
 def why_not(call: Call) -> str | None:
     """Return why the call cannot be answered exactly, or None."""
-    if call.windowed and call.needs_query_axis and isinstance(call.mask, BlockMask):
-        return "the emphasis may leave the window inside this call, and a BlockMask does not tell when."
-    if isinstance(call.mask, BlockMask):
+    if call.needs_gradient and call.query.device.type == "cpu":
+        return "FlexAttention gives no gradients on the CPU."
+    if isinstance(call.mask, BlockMask) and call.options.get("position_bias") is None:
         return masks.why_dropout(call)
     return masks.why_not_dense(call) or masks.why_dropout(call)
 

@@ -31,6 +31,10 @@ def why_not(call: Call) -> str | None:
         return "the emphasis may leave the window inside this call; use folded or sdpa."
     if call.plan.gains[call.layer].requires_grad:
         return "the kernel gives no gradient to the bias; use folded."
+    if call.sinks is not None or call.needs_query_axis:
+        refusal = masks.why_merge(call)
+        if refusal:
+            return refusal
     return masks.why_not_dense(call) or masks.why_dropout(call) or why_no_kernel(call.query, call.value)
 
 
@@ -45,7 +49,7 @@ def run(call: Call) -> Tensor:
     key, value = call.key[:, :, :n], call.value[:, :, :n]
     bias = call.row_bias()[..., :n]
     cut = min(call.plan.earliest_start, n)
-    if cut < CUT_FROM and not call.plan.by_query:
+    if not call.plan.by_query and (cut < CUT_FROM or masks.why_merge(call)):
         return _drained(call, *attend(call.query, key, value, scale=call.scaling, causal=True, bias=bias))
     before = attend(call.query[:, :, :cut], key[:, :, :cut], value[:, :, :cut], scale=call.scaling, causal=True)
     if cut == n:
@@ -57,7 +61,7 @@ def run(call: Call) -> Tensor:
 
 def is_simple(call: Call) -> bool:
     """True when further single queries without a mask can be answered by :func:`decode` alone."""
-    varies = call.plan.by_query or call.windowed or call.sinks is not None or call.module.training
+    varies = call.plan.by_query or call.windowed or call.key_start > 0 or call.sinks is not None
     return call.queries == 1 and call.mask is None and not varies and call.key.shape[-1] == call.value.shape[-1]
 
 

@@ -48,7 +48,6 @@ class LayerSteering:
         self.used: set[str] = set()
         self._expanded = plan
         self._rows: Tensor | None = None
-        self._decode_route: dict[tuple[bool, bool], str] = {}
         self._is_simple = False
 
     def __call__(
@@ -65,6 +64,7 @@ class LayerSteering:
         if (
             self._is_simple
             and attention_mask is None
+            and not module.training
             and query.shape[2] == 1
             and query.shape[0] == self._expanded.batch
         ):
@@ -91,23 +91,11 @@ class LayerSteering:
             implementation=self.implementation,
             record=self.record,
         )
-        name = self._choose(call)
+        name = routes.choose(call) if self.route == "auto" else routes.check(call, self.route)
+        self.used.add(name)
         self._is_simple = self._is_simple or (name == "fused" and fused.is_simple(call))
         output = routes.ROUTES[name].run(call)
         return output.transpose(1, 2).contiguous(), None
-
-    def _choose(self, call: Call) -> str:
-        """Choose or check the route; for single queries once, as nothing that it depends on changes while decoding."""
-        if call.queries > 1:
-            name = routes.choose(call) if self.route == "auto" else routes.check(call, self.route)
-        else:
-            regime = (call.mask is None, call.module.training)
-            name = self._decode_route.get(regime, "")
-            if not name:
-                name = routes.choose(call) if self.route == "auto" else routes.check(call, self.route)
-                self._decode_route[regime] = name
-        self.used.add(name)
-        return name
 
     def _plan_for(self, query: Tensor) -> Plan:
         if self._expanded.batch != query.shape[0] or self._expanded.nats.device != query.device:

@@ -35,7 +35,7 @@ def run(call: Call) -> Tensor:
         call.query,
         key,
         value,
-        attn_mask=bias.to(call.query.dtype),
+        attn_mask=bias if bias.device.type == "cpu" else bias.to(call.query.dtype),
         scale=call.scaling,
         enable_gqa=call.query.shape[1] != key.shape[1],
     )

@@ -19,7 +19,12 @@ def why_not(call: Call) -> str | None:
     """Return why the call cannot be answered exactly, or None."""
     if call.softcap is not None:
         return "scores are soft-capped, and the bias comes after the cap."
-    return masks.why_not_dense(call) or masks.why_dropout(call) or why_no_kernel(call.query, call.value)
+    return (
+        masks.why_merge(call)
+        or masks.why_not_dense(call)
+        or masks.why_dropout(call)
+        or why_no_kernel(call.query, call.value)
+    )
 
 
 def run(call: Call) -> Tensor:

@@ -8,6 +8,7 @@ prefill carries PASTA's bias without a mask of size query x key.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,8 +17,7 @@ from boldface.errors import RouteError
 
 Kernel = Callable[[Tensor, Tensor, Tensor, float, bool, Tensor | None], tuple[Tensor, Tensor]]
 
-_QUERY_BLOCK = 32  # the CUDA kernel rounds the length of its log-sum-exp up to this
-_BIAS_ALIGNMENT = 16  # ... and wants the bias rows aligned to this many elements
+_BIAS_ALIGNMENT = 16  # elements, to which the CUDA kernel wants the bias rows aligned
 _EXAMINED: dict[tuple[str, torch.dtype], str | None] = {}
 
 
@@ -38,10 +38,12 @@ def attend(
         value: (batch, kv_heads, key, value_dim); value_dim at most head_dim.
         scale: Multiplies query·key.
         causal: Query i sees keys 0..i (aligned at the top left).
-        bias: (batch, heads, 1 or query, key), added before the softmax; -inf hides a key.
+        bias: (batch, heads, 1 or query, key), added before the softmax; -inf hides a key. CUDA rounds it to the type
+            of the query.
 
     Returns:
         Output (batch, heads, query, value_dim) and log-sum-exp (batch, heads, query) in float32 (float64 for float64).
+        Gradients flow through the output to query, key and value; none through the log-sum-exp or to the bias.
 
     Raises:
         RouteError: When no kernel here takes such tensors.
@@ -101,17 +103,17 @@ def _attend_cuda(
         bias = bias.expand(query.shape[0], query.shape[1], queries, keys)
     efficient = torch.ops.aten._scaled_dot_product_efficient_attention
     output, lse, _, _ = efficient(query, key, value, bias, True, 0.0, causal, scale=scale)
-    assert lse.shape[-1] - queries < _QUERY_BLOCK
-    return output, lse[..., :queries]
+    return output, lse[..., :queries]  # its length is rounded up to whole blocks of queries
 
 
 def _broken(device: str, dtype: torch.dtype) -> str | None:
     """Check the kernel against plain arithmetic: these operators are not public API."""
     generator = torch.Generator().manual_seed(0)
-    query, key, value = (torch.randn(1, heads, 5, 16, generator=generator) for heads in (2, 1, 1))
-    bias = torch.randn(1, 2, 1, 5, generator=generator)
+    plain: dict[str, Any] = {"generator": generator, "device": "cpu", "dtype": torch.float32}  # whatever the caller's defaults are
+    query, key, value = (torch.randn(1, heads, 5, 16, **plain) for heads in (2, 1, 1))
+    bias = torch.randn(1, 2, 1, 5, **plain)
     scores = query @ key.transpose(-1, -2) / 4 + bias
-    scores = scores.masked_fill(torch.ones(5, 5, dtype=torch.bool).triu(1), -torch.inf)
+    scores = scores.masked_fill(torch.ones(5, 5, dtype=torch.bool, device="cpu").triu(1), -torch.inf)
     expected = torch.softmax(scores, -1) @ value, torch.logsumexp(scores, -1)
     try:
         with torch.no_grad():

@@ -47,6 +47,10 @@ def _exact_columns(a: Tensor, b: Tensor, dtype: torch.dtype) -> list[tuple[Tenso
     """Split a product of float32 numbers into products of numbers of ``dtype``: one column, or high and low parts."""
     if dtype in (torch.float32, torch.float64):
         return [(a.to(dtype), b.to(dtype))]
+    # Gain and nats are bounded only as a product: balanced, so that neither leaves the range of float16.
+    size = b.abs().amax(dim=-1, keepdim=True)
+    size = torch.where(size > 0, size, 1.0)
+    a, b = a * size[..., None], b / size
     a_parts, b_parts = _high_low(a, dtype), _high_low(b, dtype)
     return [(left, right) for left in a_parts for right in b_parts]
 

@@ -82,8 +82,8 @@ class Plan:
     Attributes:
         nats: (batch, width) float32, strength of every prompt column; 0 at padding.
         lift: (batch,) float32, strength that generated columns get.
-        first: (batch,) int64, first emphasised column; NEVER for null rows.
-        start: (batch,) int64, first steered query column (``first``, or the last prompt column for ``answer``).
+        start: (batch,) int64, first steered query column: the first emphasised one, or the last of the prompt for
+            scope ``answer``; NEVER for null rows.
         gains: Layer to (batch, heads) float32; only layers with a steered head.
         earliest_start: Smallest ``start``; queries before it are plain in every row.
         by_query: True when some row's scope is ``answer``, so that being active depends on the query.
@@ -92,7 +92,6 @@ class Plan:
 
     nats: Tensor
     lift: Tensor
-    first: Tensor
     start: Tensor
     gains: Mapping[int, Tensor]
     earliest_start: int
@@ -130,7 +129,6 @@ class Plan:
             self,
             nats=repeat(self.nats),
             lift=repeat(self.lift),
-            first=repeat(self.first),
             start=repeat(self.start),
             gains={layer: repeat(gain) for layer, gain in self.gains.items()},
         )
@@ -141,7 +139,6 @@ class Plan:
             self,
             nats=self.nats.to(device),
             lift=self.lift.to(device),
-            first=self.first.to(device),
             start=self.start.to(device),
             gains={layer: gain.to(device) for layer, gain in self.gains.items()},
         )
@@ -190,12 +187,12 @@ def build_plan(
         HeadError: When a layer or head does not exist or cannot be steered.
     """
     width = max(lengths) if width is None else width
-    nats = torch.zeros(len(rows), width)
-    first, start, answers = [], [], []
+    nats = torch.zeros(len(rows), width, dtype=torch.float32)
+    start, answers = [], []
     steered = sorted({layer for row in rows if not row.is_null for layer in row.gains.layers})
     for row in rows:
         check_heads(row.gains, heads)
-    gains = {layer: torch.zeros(len(rows), heads[layer]) for layer in steered}
+    gains = {layer: torch.zeros(len(rows), heads[layer], dtype=torch.float32) for layer in steered}
     for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         offset = width - length if padding == "left" else 0
         for span in row.spans:
@@ -205,16 +202,15 @@ def build_plan(
         columns = [] if row.is_null else nats[index].nonzero().flatten().tolist()
         if not columns:
             nats[index] = 0
-        first.append(columns[0] if columns else NEVER)
         answers.append(bool(columns) and row.scope == "answer")
-        start.append(offset + length - 1 if answers[-1] else first[-1])
+        first = columns[0] if columns else NEVER
+        start.append(offset + length - 1 if answers[-1] else first)
         if columns:
             for (layer, head), gain in row.gains.items():
                 gains[layer][index, head] = gain
     return Plan(
         nats.to(device),
         nats.clamp(min=0).amax(dim=1).to(device),
-        torch.tensor(first, device=device),
         torch.tensor(start, device=device),
         {layer: gain.to(device) for layer, gain in gains.items()},
         earliest_start=min(start),

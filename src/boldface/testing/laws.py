@@ -87,7 +87,7 @@ def _pasta_masks(model: PreTrainedModel, batch: Sample, heads: list[int], alpha:
     if any(layer.sinks for layer in geometries):
         # A sink is never damped, so here the rest is lifted instead: by literal damping it would starve the head.
         kept = torch.ones(tokens, dtype=torch.bool).index_fill(0, damped, False)
-        sees = position[:, None] >= batch.plan.first[0]
+        sees = position[:, None] >= batch.plan.start[0]
         bias[:, heads] = torch.where(kept[None, :] & sees, -torch.log(torch.tensor(alpha)), 0.0)
     else:
         bias[:, heads] += torch.zeros(tokens).index_fill(0, damped, float(torch.log(torch.tensor(alpha))))
@@ -153,7 +153,7 @@ def check_prefix(model: PreTrainedModel, route: str, batch: Sample | None = None
     """
     batch = batch or sample(model)
     plain, steered = _hidden(model, batch, None), _hidden(model, batch, route)
-    for row, first in enumerate(batch.plan.first.tolist()):
+    for row, first in enumerate(batch.plan.start.tolist()):
         stop = min(first, batch.ids.shape[1])
         alone = _hidden(model, batch, None, stop)
         noise = max(2 * distance(alone[:, row], plain[:, row, :stop]), floor)
