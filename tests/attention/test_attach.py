@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from boldface.attention import fused
 from boldface.attention.attach import Attachment
+from boldface.attention.routes import ROUTES
 from boldface.emphasis.span import TokenSpan
-from boldface.errors import ModelBusyError
+from boldface.errors import ModelBusyError, RouteError
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Steering
 from boldface.testing import sample, tiny
@@ -136,9 +138,37 @@ def test_automatic_route_carries_gradients():
     assert all(gain.grad is not None and gain.grad.abs().max() > 0 for gain in gains.values())
 
 
+@pytest.mark.parametrize("route", [*ROUTES, "auto"])
+@pytest.mark.parametrize("architecture", ["llama", "gpt_oss"])
+def test_gradients_through_the_model_are_whole(architecture, route, monkeypatch):
+    """Gradients to the input embeddings are the oracle's; a route that would lose a part of them is refused."""
+    monkeypatch.setattr(fused, "CUT_FROM", 2)
+    model = tiny(architecture)
+    scopes = ("answer",) * 2 if architecture == "llama" and route == "auto" else ("all",) * 2
+    batch = sample(
+        model, rows=[replace(row, scope=scope) for row, scope in zip(sample(model).rows, scopes, strict=False)]
+    )
+
+    def gradient(name):
+        embedded = model.get_input_embeddings()(batch.ids).detach().requires_grad_()
+        with Attachment(model, batch.plan, route=name):
+            loss = model(inputs_embeds=embedded, use_cache=False).logits.square().mean()
+        return torch.autograd.grad(loss, embedded)[0]
+
+    if route in ("split", "flex"):
+        with pytest.raises(RouteError, match="gradient"):
+            gradient(route)
+    elif architecture == "gpt_oss" and route in ("fused", "folded"):
+        with pytest.raises(RouteError, match=r"mask beside|no attention sinks"):
+            gradient(route)
+    else:
+        expected = gradient("reference")
+        assert (gradient(route) - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
 @pytest.mark.parametrize("route", ["reference", "sdpa", "folded", "split", "auto"])
 def test_implementations_of_the_model_are_all_steered(route):
-    """Eager, SDPA and FlexAttention models: where a route does not refuse, it equals the SDPA model's oracle."""
+    """An eager model steered by any route equals the SDPA model's oracle."""
     batch = sample(tiny("llama"))
     with Attachment(tiny("llama"), batch.plan, route="reference"), torch.no_grad():
         expected = tiny("llama")(batch.ids).logits

@@ -62,6 +62,32 @@ def test_another_thread_is_refused(model, batch):
     model(batch.ids)
 
 
+def test_refused_thread_does_not_disturb_the_running_forward(model, batch):
+    """A call from another thread in the middle of a steered forward changes nothing there."""
+    cache = model(batch.ids[:, :8], use_cache=True).past_key_values
+    caught = []
+
+    def call():
+        try:
+            model(batch.ids[:, 8:], past_key_values=cache)
+        except ModelBusyError as error:
+            caught.append(error)
+
+    def interrupt(module, inputs):
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+
+    with Attachment(model, batch.plan, prompt=batch.prompt):
+        alone = model(batch.ids).logits
+        hook = model.model.layers[1].self_attn.register_forward_pre_hook(interrupt)
+        try:
+            disturbed = model(batch.ids).logits
+        finally:
+            hook.remove()
+    assert len(caught) == 1 and torch.equal(disturbed, alone)
+
+
 def test_another_prompt_is_refused(model, batch):
     """Other token ids, other rows and a shifted prompt are not the prompt that was steered."""
     other = batch.ids.clone()
@@ -114,6 +140,51 @@ def test_plain_cache_of_the_prefix_is_accepted(model, batch):
     with Attachment(model, batch.plan, prompt=batch.prompt):
         rest = model(batch.ids[:, 2:], past_key_values=cache).logits
     assert (rest - whole[:, 2:]).abs().max() <= 1e-5
+
+
+def test_cache_steered_before_a_later_emphasis_is_refused(model, batch):
+    """A cache that another emphasis steered is stale also where it ends before the next emphasis starts."""
+    gains = batch.rows[0].gains
+    early, late = (
+        build_plan([Steering((TokenSpan(at, at + 1, 3.0),), gains)], [14], geometry(model).heads) for at in (2, 12)
+    )
+    prompt = batch.prompt[:1]
+    with Attachment(model, early, prompt=prompt):
+        cache = model(prompt[:, :8], use_cache=True).past_key_values
+    stale = copy.deepcopy(cache)
+    with Attachment(model, late, prompt=prompt):
+        with pytest.raises(PromptMismatchError, match=r"holds 8 tokens(?s:.*)at most the 2 tokens"):
+            model(prompt[:, 8:], past_key_values=stale)
+        whole = model(prompt).logits
+        cache.crop(-6)
+        rest = model(prompt[:, 2:], past_key_values=cache).logits
+    assert (rest - whole[:, 2:]).abs().max() <= 1e-5
+
+
+def test_cache_that_was_not_yet_steered_is_plain(model, batch):
+    """A cache that an attachment filled before its emphasis can go on anywhere a plain one can."""
+    gains = batch.rows[0].gains
+    early, late = (
+        build_plan([Steering((TokenSpan(at, at + 1, 3.0),), gains)], [14], geometry(model).heads) for at in (3, 12)
+    )
+    prompt = batch.prompt[:1]
+    with Attachment(model, early, prompt=prompt):
+        cache = model(prompt[:, :3], use_cache=True).past_key_values
+    model(prompt[:, 3:8], past_key_values=cache)
+    with Attachment(model, late, prompt=prompt):
+        whole = model(prompt).logits
+        rest = model(prompt[:, 8:], past_key_values=cache).logits
+    assert (rest - whole[:, 8:]).abs().max() <= 1e-5
+
+
+def test_cache_may_be_a_positional_argument(model, batch):
+    """A cache that is not named when the decoder is called says where the queries stand all the same."""
+    with Attachment(model, batch.plan, prompt=batch.prompt):
+        whole = model.model(batch.ids).last_hidden_state
+        cache = DynamicCache(config=model.config)
+        model.model(batch.prompt, None, None, cache, use_cache=True)
+        rest = model.model(batch.ids[:, 14:15], None, None, cache, use_cache=True).last_hidden_state
+    assert (rest - whole[:, 14:15]).abs().max() <= 1e-5
 
 
 def test_cache_that_the_model_made_is_ours(model, batch):
@@ -176,5 +247,25 @@ def test_dropout_is_refused():
     for layer in dropping.model.layers:
         layer.self_attn.attention_dropout = 0.1
     batch = sample(dropping)
-    with Attachment(dropping, batch.plan), pytest.raises(RouteError, match="dropout"):
-        dropping(batch.ids)
+    with Attachment(dropping, batch.plan):
+        with pytest.raises(RouteError, match="dropout"):
+            dropping(batch.ids)
+        cache = dropping.eval()(batch.ids, use_cache=True).past_key_values
+        for _ in range(2):
+            dropping(batch.ids[:, -1:], past_key_values=cache)
+        with pytest.raises(RouteError, match="dropout"):
+            dropping.train()(batch.ids[:, -1:], past_key_values=cache)
+
+
+@pytest.mark.parametrize("route", ["reference", "sdpa", "fused", "split", "flex"])
+def test_position_bias_is_not_dropped(route, model, batch, monkeypatch):
+    """A layer that adds a position bias of its own, with or without a mask, is refused where it would be lost."""
+    own = type(model.model.layers[0].self_attn).forward
+
+    def biased(module, *args, **options):
+        return own(module, *args, position_bias=torch.zeros(1, 1, 14, 14), **options)
+
+    monkeypatch.setattr(type(model.model.layers[0].self_attn), "forward", biased)
+    for mask in (None, torch.ones(1, 1, 14, 14, dtype=torch.bool).tril()) if route != "fused" else (None,):
+        with Attachment(model, batch.plan, route=route), pytest.raises(RouteError, match="position bias"):
+            model(batch.prompt, attention_mask=mask)

@@ -1,14 +1,16 @@
 """The laws of steering over every route and architecture."""
 
 import copy
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis.strategies import data, dictionaries, floats, integers, lists, sampled_from, tuples
-from transformers import StaticCache
+from transformers import DynamicCache, StaticCache
 
+from boldface.attention.attach import Attachment
 from boldface.attention.geometry import geometry
 from boldface.attention.routes import ROUTES
 from boldface.emphasis.span import TokenSpan
@@ -33,11 +35,17 @@ from boldface.testing import (
     sample,
     tiny,
 )
-from boldface.testing.laws import distance, forward
+from boldface.testing.laws import agree, distance, forward
+from boldface.testing.sample import PROMPT
 
 ROUTE_NAMES = [*ROUTES, "auto"]
 WINDOWED = ["mistral", "gemma2", "gemma3", "cohere2", "gpt_oss"]
-ALWAYS_MASKED = [*WINDOWED, "gptj", "doge"]  # these models pass a mask to every prefill longer than the window
+ALWAYS_MASKED = [
+    *WINDOWED,
+    "llama4",
+    "gptj",
+    "doge",
+]  # these models pass a mask to every prefill longer than the window
 SMALL = ["llama", "mistral", "gemma3", "gpt_oss", "gptj", "deepseek_v3"]
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -178,6 +186,22 @@ def test_static_cache_equals_prefill(architecture, route):
         )
 
 
+@pytest.mark.parametrize("route", ["sdpa", "folded", "split", "auto"])
+@pytest.mark.parametrize("scopes", [("answer",) * 3, ("all", "answer", "all")], ids=["answer", "mixed"])
+@small_architectures
+def test_chunks_into_a_static_cache_keep_the_scope(architecture, scopes, route):
+    """Static caches count in place while layers write; where the queries stand, and so the scope, must not move."""
+    model = tiny(architecture)
+    with exact(architecture, route, masked=True):
+        check_decode(
+            model,
+            route,
+            sample(model, scopes=scopes),
+            cache=lambda: StaticCache(config=model.config, max_cache_len=32),
+            chunks=(1, 6, 14),
+        )
+
+
 @every_route
 @pytest.mark.parametrize("decode", [False, True], ids=["forward", "decode"])
 @pytest.mark.parametrize("architecture", WINDOWED)
@@ -286,3 +310,18 @@ def test_cap_that_the_model_does_not_apply_is_not_applied(route):
     with nullcontext() if route != "fused" else pytest.raises(RouteError, match="a mask beside"):
         notices_every_mutant(check_route, model, route, sample(model))
         check_prefix(model, route)
+
+
+# The plain model is not run here: transformers compiles FlexAttention, and a C++ compiler may be missing.
+@pytest.mark.parametrize("architecture", ["llama", "gemma3"])
+def test_flex_models_are_steered_by_flex(architecture):
+    """A model that runs on FlexAttention is steered through its block masks, also behind windows, and decodes."""
+    model, like = tiny(architecture, "flex_attention"), tiny(architecture)
+    with warnings.catch_warnings(action="ignore"), torch.no_grad():
+        for batch in (sample(like), sample(like, padding="left", scopes=("all", "answer", "all"))):
+            past = DynamicCache(config=model.config)
+            with Attachment(model, batch.plan, prompt=batch.prompt, route="flex"):
+                steps = [model(**batch.inputs(0, PROMPT), past_key_values=past, use_cache=True).logits]
+                for column in range(PROMPT, batch.ids.shape[1]):
+                    steps.append(model(**batch.inputs(column, column + 1), past_key_values=past).logits)
+            agree(torch.cat(steps, dim=1)[batch.real], forward(like, batch, "reference"), forward(like, batch, None))

@@ -54,3 +54,11 @@ def test_an_unknown_profile_is_refused(boldface):
     done = boldface("profiles", "show", "nobody")
     assert done.exit_code == 2
     assert all(name in done.stderr for name in catalogue.names())
+
+
+def test_profiles_alone_shows_its_help(boldface):
+    """Without a verb the help is shown, and no empty error."""
+    result = boldface("profiles")
+
+    assert "list" in result.stdout
+    assert "" == result.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +151,13 @@ def test_a_chat_without_its_emphasis():
     ]
     assert is_emphasised(chat)
     assert not is_emphasised(stripped)
+
+
+def test_absurd_input_is_refused(tmp_path: Path) -> None:
+    """A chat nested beyond what Python reads, and offsets of thousands of digits, are errors of usage."""
+    file = tmp_path / "chat.json"
+    file.write_text("[" * 100_000)
+    with pytest.raises(ChatError, match="is not JSON"):
+        read_messages(file)
+    with pytest.raises(SpanError, match="cannot be read"):
+        read_span(f"0:{'9' * 5000}")

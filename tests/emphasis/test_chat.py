@@ -433,3 +433,22 @@ def test_spans_keep_their_strength() -> None:
     """What arrives in the prompt has the strength that was asked for, or none: the default is resolved later."""
     messages = [{"role": "user", "content": "ab", "spans": [{"start": 0, "end": 1, "x": 1}, {"start": 1, "end": 2}]}]
     assert render_chat(messages, lambda plain: plain[0]["content"]).spans == (CharSpan(0, 1, 0.0), CharSpan(1, 2))
+
+
+@pytest.mark.parametrize("key", ["emphasize", "emphasise", "emphasised", "Emphasis", "span", "x", "strength", "alpha"])
+def test_misspelt_emphasis_of_a_message_is_refused(key: str) -> None:
+    """A key that was meant for emphasis must not vanish in the template without a word."""
+    with pytest.raises(ChatError, match=key):
+        read_message({"role": "user", "content": "Be brief.", key: True}, "messages[0]")
+
+
+@pytest.mark.parametrize("key", ["name", "tool_calls", "tool_call_id", "reasoning_content", "thinking", "prefix"])
+def test_keys_of_templates_pass(key: str) -> None:
+    """Keys that templates read are theirs."""
+    assert key in read_message({"role": "user", "content": "Hi", key: "x"}, "messages[0]").fields
+
+
+def test_chat_without_messages_is_refused() -> None:
+    """An empty list is no chat."""
+    with pytest.raises(ChatError, match="no messages"):
+        render_chat([], lambda messages: "")

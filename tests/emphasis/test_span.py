@@ -141,3 +141,13 @@ def test_text_orders_spans_of_one_place_alike() -> None:
     """The order in which two spans of the same place were given does not show, default strength included."""
     one, two = CharSpan(0, 1), CharSpan(0, 1, 2.0)
     assert EmphasisedText("a", (one, two)) == EmphasisedText("a", (two, one))
+
+
+@pytest.mark.parametrize(("text", "spans"), [(None, ()), (5, ()), ("abc", [(0, 1)]), ("abc", CharSpan(0, 1)), ("a", 3)])
+def test_texts_are_strings_and_spans_are_char_spans(text: object, spans: object) -> None:
+    """Anything else is refused where it is written down; a single CharSpan is a sequence of one."""
+    if isinstance(spans, CharSpan):
+        assert EmphasisedText(text, spans).spans == (spans,)  # type: ignore[arg-type]
+        return
+    with pytest.raises(SpanError):
+        EmphasisedText(text, spans)  # type: ignore[arg-type]

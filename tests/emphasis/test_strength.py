@@ -67,3 +67,10 @@ def test_a_flag_is_no_strength(flag: bool) -> None:
     """True is refused, because whoever writes it means the default and not one nat."""
     with pytest.raises(StrengthError):
         check_strength(flag)
+
+
+@pytest.mark.parametrize("spelling", ["alpha", "factor", "strength"])
+def test_numbers_beyond_any_float_are_refused(spelling: str) -> None:
+    """A whole number of hundreds of digits is out of range in every spelling."""
+    with pytest.raises(StrengthError):
+        resolve_strength(**{spelling: 10**400})

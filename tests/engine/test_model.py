@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import boldface
 from boldface.attention.attach import Attachment
 from boldface.errors import (
+    AlignmentError,
     ChatError,
     ContextLengthError,
     HeadError,
@@ -267,6 +270,24 @@ def test_context_length_is_checked_first(model: boldface.Model) -> None:
         (ChatError, [{"role": "tool", "content": "x", "emphasis": True}], {}),
         (SpanError, 3, {}),
         (ModelError, PROMPT, {"return_dict_in_generate": True}),
+        (SpanError, [], {}),
+        (ChatError, [[]], {}),
+        (AlignmentError, "", {}),
+        (AlignmentError, [PROMPT, ""], {}),
+        (HeadError, PROMPT, {"heads": ["L0H1", "L0H2"]}),
+        (HeadError, [PROMPT, PROMPT], {"heads": ["L0H1"]}),
+        (HeadError, PROMPT, {"heads": 3}),
+        (HeadError, PROMPT, {"heads": Path("no-such-profile.json")}),
+        (ModelError, PROMPT, {"max_new_tokens": 0}),
+        (ModelError, PROMPT, {"max_new_tokens": -1}),
+        (ModelError, PROMPT, {"max_new_tokens": "3"}),
+        (ModelError, PROMPT, {"max_new_tokens": True}),
+        (ModelError, PROMPT, {"max_length": 40}),
+        (ModelError, PROMPT, {"seed": "a"}),
+        (ModelError, PROMPT, {"seed": 2**64}),
+        (ModelError, PROMPT, {"guidance_scale": 2.0}),
+        (ModelError, PROMPT, {"attention_mask": torch.ones(1, 32)}),
+        (ModelError, PROMPT, {"pad_token_id": 0}),
     ],
 )
 def test_bad_input_is_refused_before_the_model_runs(
@@ -335,3 +356,84 @@ def test_attachment_detaches_twice(model: boldface.Model) -> None:
         attachment: Attachment = model.model.__dict__["_boldface_attachment"]
         attachment.detach()
         attachment.detach()
+
+
+def test_plain_calls_on_a_steered_model_are_refused(model: boldface.Model) -> None:
+    """The same words without emphasis would silently get the emphasis of the block around."""
+    words = PROMPT.replace("**", "")
+    with model.steer(PROMPT, heads=HEADS):
+        with pytest.raises(ModelBusyError):
+            answer(model, words)
+        with pytest.raises(ModelBusyError), model.steer(words):
+            pass
+
+
+def test_steered_model_is_not_copied(model: boldface.Model) -> None:
+    """A copy would stay steered for ever: refused, and the model goes on."""
+    with model.steer(PROMPT, heads=HEADS) as inputs:
+        with pytest.raises(ModelBusyError, match="copied"):
+            copy.deepcopy(model.model)
+        assert model.model(**inputs).logits.isfinite().all()
+    assert copy.deepcopy(model.model) is not model.model
+
+
+def test_layers_replaced_after_first_use_are_steered(model: boldface.Model) -> None:
+    """What was learned about a model's layers is learned anew when they are others: the answer is still steered."""
+    changed = copy.deepcopy(model.model)
+    with boldface.steer(changed, model.tokenizer, PROMPT, heads={0: [1]}) as inputs, torch.no_grad():
+        before = changed(**inputs).logits
+    changed.model.layers[0] = copy.deepcopy(changed.model.layers[0])
+    with boldface.steer(changed, model.tokenizer, PROMPT, heads={0: [1]}) as inputs, torch.no_grad():
+        after = changed(**inputs).logits
+    with torch.no_grad():
+        plain = changed(**inputs).logits
+
+    assert torch.equal(before, after)
+    assert (after - plain).abs().max() > 1e-3
+
+
+def test_generation_config_is_followed(model: boldface.Model) -> None:
+    """A generation_config says how long and how to draw, where the call does not."""
+    config = GenerationConfig(do_sample=True, temperature=2.0, max_new_tokens=5, return_dict_in_generate=True)
+    drawn = model.generate(PROMPT, heads=HEADS, raw=True, generation_config=config, seed=3)
+    greedy = model.generate(PROMPT, heads=HEADS, raw=True, max_new_tokens=5)
+    same = model.generate(PROMPT, heads=HEADS, raw=True, max_new_tokens=5, do_sample=True, temperature=2.0, seed=3)
+
+    assert 5 == len(drawn.ids)
+    assert same.ids == drawn.ids != greedy.ids
+
+
+def test_error_of_a_chat_template_is_a_chat_error(tokenizer: PreTrainedTokenizerFast, model: boldface.Model) -> None:
+    """What a template raises, and a prefill without text, are ChatErrors that say why."""
+    strict = copy.deepcopy(tokenizer)
+    strict.chat_template = "{{ raise_exception('roles must alternate') }}"
+    with pytest.raises(ChatError, match="roles must alternate"):
+        boldface.load(model.model, strict).encode("Hi", heads=HEADS)
+    with pytest.raises(ChatError, match='no "content"'):
+        model.encode([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None}], heads=HEADS)
+
+
+def test_a_profile_file_may_be_a_path(model: boldface.Model, tmp_path: Path) -> None:
+    """heads takes the path of a profile as str and as Path."""
+    file = tmp_path / "heads.json"
+    file.write_text('{"0": [1, 2], "1": [0, 3]}')
+
+    assert answer(model) == answer(model, heads=file) == answer(model, heads=str(file))
+
+
+def test_stream_refuses_a_second_streamer(model: boldface.Model) -> None:
+    """A stream has its own streamer, and takes None for options that are not used."""
+    with pytest.raises(ModelError, match="streamer"):
+        model.stream(PROMPT, streamer=object())
+    pieces = model.stream(PROMPT, heads=HEADS, raw=True, max_new_tokens=12, stopping_criteria=None)
+    assert answer(model) == "".join(pieces)
+
+
+def test_answer_scope_with_a_prompt_of_one_token(model: boldface.Model) -> None:
+    """Every query is steered from the first one on, also where several are asked at once."""
+    options = {"heads": {0: {1: -1.0}, 1: {0: -1.0}}, "raw": True, "scope": "answer", "max_new_tokens": 10}
+    assistant = boldface.Model(copy.deepcopy(model.model), model.tokenizer)
+    one_by_one = model.generate("**x**", **options)
+
+    assert model.generate("**x**", assistant_model=assistant, **options).ids == one_by_one.ids
+    assert model.generate("x", raw=True, max_new_tokens=10).ids != one_by_one.ids

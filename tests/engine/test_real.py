@@ -15,8 +15,8 @@ from boldface.engine.steer import Prepared, prepare
 from boldface.testing import MUTANTS
 
 PROMPT = (
-    "Mary was born in Ohio and studied in Boston. For twenty years she has worked as a nurse in a small hospital, where "
-    "she also trains new colleagues. She likes sailing. **Answer as JSON with the keys name and occupation.**\n"
+    "Mary was born in Ohio and studied in Boston. For twenty years she has worked as a nurse in a small hospital, "
+    "where she also trains new colleagues. She likes sailing. **Answer as JSON with the keys name and occupation.**\n"
 )
 ROUTES = ("fused", "sdpa", "folded", "split")
 
@@ -120,3 +120,8 @@ def test_stop_strings_end_one_row_and_not_the_other(real: boldface.Model) -> Non
 def test_streaming_a_chat(real: boldface.Model) -> None:
     """Pieces of a stream join to the answer."""
     assert real.generate(PROMPT, max_new_tokens=12).text == "".join(real.stream(PROMPT, max_new_tokens=12))
+
+
+def test_config_is_the_models_own(real: boldface.Model) -> None:
+    """What boldface knows about a model is not saved with it."""
+    assert "boldface" not in real.model.config.to_json_string()

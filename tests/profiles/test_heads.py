@@ -13,7 +13,7 @@ from boldface.profiles.heads import Head, HeadGains
 
 HEADS = st.tuples(st.integers(0, 5), st.integers(0, 5))
 GAINS = st.dictionaries(HEADS, st.sampled_from([-2.0, -1.0, 0.5, 1.0]) | st.floats(-4, 4), max_size=8).map(HeadGains)
-SETS = st.lists(HEADS, max_size=8).map(HeadGains)
+SETS = st.lists(HEADS, max_size=8, unique=True).map(HeadGains)
 
 
 @settings(deadline=None)
@@ -164,3 +164,13 @@ def test_unusable_gains_are_refused(gains: object) -> None:
     """Indices are whole numbers from 0, gains finite numbers."""
     with pytest.raises(HeadError):
         HeadGains(gains)  # type: ignore[arg-type]
+
+
+def test_pairs_are_named_once_and_gains_are_finite() -> None:
+    """A pair given twice, a layer of thousands of digits and a gain beyond any float are refused."""
+    with pytest.raises(HeadError, match="L0H1 is named twice"):
+        HeadGains([(0, 1), (0, 1)])
+    with pytest.raises(HeadError, match="is not a head"):
+        HeadGains.parse(f"L{'9' * 5000}H1")
+    with pytest.raises(HeadError, match="not a finite number"):
+        HeadGains({(0, 1): 10**400})

@@ -175,3 +175,26 @@ def test_profiles_need_no_torch() -> None:
         "sys.exit(bool({'torch', 'transformers'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 100_000, '{"0": {"1": 1' + "0" * 400 + "}}"],
+    ids=["nested too deeply", "gain beyond any float"],
+)
+def test_absurd_json_is_refused(content: str) -> None:
+    """JSON that Python can hardly read is a HeadError like any other."""
+    with pytest.raises(HeadError):
+        Profile.from_json(content)
+
+
+def test_profile_takes_head_gains_alone() -> None:
+    """A bare dictionary of gains is refused where it is given, not where it is used."""
+    with pytest.raises(HeadError, match="gains is dict"):
+        Profile("small", "Tiny", {(0, 1): 1.0})  # type: ignore[arg-type]
+
+
+def test_name_that_is_no_path_is_refused() -> None:
+    """A name no file can have is a profile that cannot be read."""
+    with pytest.raises(HeadError, match="cannot be read"):
+        Profile.load("a\0.json")

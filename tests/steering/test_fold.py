@@ -31,6 +31,19 @@ def test_folded_scores_carry_the_bias(dtype, tolerance):
     assert bias.abs().max() >= 100 * tolerance
 
 
+@pytest.mark.parametrize("gain", [3e-4, 1.0, 1e5])
+def test_columns_stay_in_the_range_of_float16(gain):
+    """Only gain x nats is bounded: 30 nats by a huge or a tiny gain, on heads of 256, fit float16."""
+    query, key, value = (torch.zeros(1, 1, 2, 256, dtype=torch.float16) for _ in range(3))
+    terms = [
+        (torch.tensor([[[gain]]]), torch.tensor([[30.0, -20.0]]) / gain),
+        (torch.zeros(1, 1, 1), torch.zeros(1, 2)),
+    ]
+    wide_query, wide_key, _ = fold(query, key, value, terms, scale=1 / 16)
+    expected = torch.tensor([[30.0, -20.0]] * 2).double()[None, None]
+    assert (scores(wide_query, wide_key, 1 / 16) - expected).abs().max() <= 1e-4
+
+
 def test_two_parts_beat_one_in_bfloat16():
     """High and low parts err far less than rounding gain and nats once."""
     query, key, value, terms = case(torch.bfloat16)

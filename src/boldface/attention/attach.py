@@ -63,11 +63,7 @@ class Attachment:
         self._positions = by_kind((layers[index] for index in plan.gains), layer_types)
         self._kinds = list({id(positions): positions for positions in self._positions.values()}.values())
         with _LOCK:
-            if _ATTACHED in self._model.__dict__:
-                raise ModelBusyError(
-                    "This model is already steered.",
-                    "Leave the other `with` block first; give one prompt several spans, or batch prompts.",
-                )
+            refuse_steered(self._model)
             self._model.__dict__[_ATTACHED] = self
         self._undo: list[Callable[[], None]] = [lambda: self._model.__dict__.pop(_ATTACHED, None)]
         self._layers: list[LayerSteering] = []
@@ -101,6 +97,11 @@ class Attachment:
         self._layers.append(state)
         self._undo.append(seams.replace(module, state))
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise ModelBusyError(
+            "A steered model cannot be copied or pickled: the copy would stay steered.", "Leave the `with` block first."
+        )
+
     @property
     def used(self) -> dict[int, tuple[str, ...]]:
         """Routes that answered calls so far, by layer."""
@@ -125,10 +126,10 @@ class Attachment:
         if ids is None:
             ids = kwargs["inputs_embeds"]
         cache = kwargs.get("past_key_values") if "past_key_values" in kwargs else _first_cache(args)
+        if not torch.compiler.is_compiling():
+            self._guard.check(ids, cache)  # first: a refused thread must not move the positions of the running one
         for positions in self._kinds:
             positions.read(cache, ids.shape[1])
-        if not torch.compiler.is_compiling():
-            self._guard.check(ids, cache)
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """After it: note on the cache how much of it is ours."""
@@ -138,6 +139,15 @@ class Attachment:
 
 def _first_cache(args: tuple[Any, ...]) -> Cache | None:
     return next((each for each in args if isinstance(each, Cache)), None)
+
+
+def refuse_steered(model: nn.Module) -> None:
+    """Raise ModelBusyError when ``model`` is steered already; a plain call would silently get that emphasis too."""
+    if _ATTACHED in transformer(model).__dict__:
+        raise ModelBusyError(
+            "This model is already steered.",
+            "Leave the other `with` block first; give one prompt several spans, or batch prompts.",
+        )
 
 
 def _pre_hook(module: nn.Module, hook: Callable[..., None]) -> Callable[[], None]:

@@ -92,8 +92,12 @@ class Call:
 
     @property
     def windowed(self) -> bool:
-        """True when the layer sees only a sliding window, so that the emphasis can leave it."""
-        return self.options.get("sliding_window") is not None
+        """True when the layer sees only a sliding window or a chunk, so that the emphasis can leave it."""
+        if self.options.get("sliding_window") is not None:
+            return True
+        # Llama 4 tells its layers of chunks by the mask alone.
+        layer_types = getattr(getattr(self.module, "config", None), "layer_types", None) or ()
+        return self.layer < len(layer_types) and layer_types[self.layer] == "chunked_attention"
 
     @property
     def is_flash(self) -> bool:
@@ -105,16 +109,6 @@ class Call:
         """True when somebody may differentiate through this call."""
         tensors = (self.query, self.key, self.value, self.plan.gains[self.layer])
         return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-    @property
-    def is_causal_square(self) -> bool:
-        """True for a prefill that relies on the causal flag: query i sees keys 0..i and nothing is masked."""
-        return self.mask is None and self.queries > 1
-
-    def plain(self, rows: slice = slice(None)) -> Tensor:
-        """Run the model's own attention, untouched, on queries and keys ``rows``: (batch, query, heads, value_dim)."""
-        query, key, value = (tensor[:, :, rows] for tensor in (self.query, self.key, self.value))
-        return self.base(self.module, query, key, value, self.mask, scaling=self.scaling, **self.options)[0]
 
     def query_columns(self) -> Tensor:
         """Return the column of every query: (query,)."""

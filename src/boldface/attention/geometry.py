@@ -94,9 +94,10 @@ def geometry(model: nn.Module) -> Geometry:
         UnsupportedModelError: When no layer can be steered.
     """
     inner = transformer(model)
-    if inner not in _KNOWN:
-        _KNOWN[inner] = _ask(inner)
-    return _KNOWN[inner]
+    known = _KNOWN.get(inner)
+    if known is None or not {layer.module for layer in known.layers.values()} <= set(inner.modules()):
+        known = _KNOWN[inner] = _ask(inner)  # for the first time, or again because layers were replaced since
+    return known
 
 
 def _ask(inner: PreTrainedModel) -> Geometry:

@@ -31,7 +31,9 @@ class Positions:
         if not isinstance(cache, Cache):
             self.query_start, self.key_start = 0, 0
             return
-        self.query_start = cache.get_query_offset(self.layer)
+        start = cache.get_query_offset(self.layer)
+        # A static cache counts in place, while its layers write: what we keep must not move.
+        self.query_start = start.clone() if isinstance(start, Tensor) else start
         self.key_start = cache.get_mask_sizes(queries, self.layer)[1]
 
 

@@ -31,11 +31,13 @@ def run(call: Call) -> Tensor:
         sink = call.sinks.to(bias)[None, :, None, None].expand(*bias.shape[:1], -1, bias.shape[2], 1)
         bias = torch.cat([sink, bias], dim=-1)
         key, value = pad(key, (0, 0, 1, 0)), pad(value, (0, 0, 1, 0))
+    # On the CPU 16-bit queries take a float32 bias, which spares it the rounding.
+    dtype = torch.promote_types(bias.dtype, call.query.dtype) if bias.device.type == "cpu" else call.query.dtype
     return scaled_dot_product_attention(
         call.query,
         key,
         value,
-        attn_mask=bias if bias.device.type == "cpu" else bias.to(call.query.dtype),
+        attn_mask=bias.to(dtype),
         scale=call.scaling,
         enable_gqa=call.query.shape[1] != key.shape[1],
     )

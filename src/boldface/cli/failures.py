@@ -63,6 +63,8 @@ def tell(error: Exception, *, debug: bool = False) -> int:
     else:
         message, code = f"{type(error).__name__}: {error}", OTHER
         hint = "" if debug else "Run it again as 'boldface --debug …' for the traceback."
+    if not message:  # the parser has shown the help instead
+        return code
     _say("Error", message, "bold red")
     if hint:
         _say("Hint", hint, "bold")

@@ -18,7 +18,7 @@ from boldface.errors import BoldfaceError, ChatError, MarkupError, SpanError
 
 Messages = list[dict[str, Any]]
 
-_SPAN = re.compile(r"(\d+):(\d+)(?::(.+))?")
+_SPAN = re.compile(r"(\d{1,12}):(\d{1,12})(?::(.+))?")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def read_messages(file: Path) -> Messages:
     text = _decode(sys.stdin.buffer.read(), "standard input") if str(file) == "-" else _read(file)
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ChatError(f"{file} is not JSON: {error}.", _CHAT_HINT) from None
     messages = content.get("messages") if isinstance(content, Mapping) else content
     if not isinstance(messages, list) or not messages or not all(isinstance(one, dict) for one in messages):

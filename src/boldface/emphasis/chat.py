@@ -48,6 +48,8 @@ def render_chat(
     """
     if isinstance(messages, (str, Mapping)) or not isinstance(messages, Sequence):
         raise ChatError(f"messages is {type(messages).__name__}, not a list.", "Give a list of messages.")
+    if not messages:
+        raise ChatError("The chat is empty: there are no messages.", "Give at least one message.")
     plain = [read_message(message, f"messages[{index}]", allowed_roles) for index, message in enumerate(messages)]
     text = _render(template, plain, {})
     regions = [_Region(index, span) for index, message in enumerate(plain) for span in message.spans]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from boldface.emphasis.locate import locate
@@ -26,6 +27,7 @@ from boldface.errors import ChatError, EmphasisError, SpanError, StrengthError
 ALLOWED_ROLES = ("system", "developer", "user", "assistant")
 """Roles whose text may be emphasised; what tools and functions answer may not steer the model."""
 
+_OWN_KEYS = ("emphasis", "spans")
 _STRENGTH_KEYS = frozenset({"x", "factor", "strength", "alpha"})
 
 
@@ -64,6 +66,7 @@ def read_message(
     """
     if not isinstance(message, Mapping):
         raise ChatError(f"{where} is {type(message).__name__}, not a message.", "Give mappings with role and content.")
+    _refuse_misspelt(message, where)
     whole = _read_emphasis(message.get("emphasis"), where)
     text, spans = _read_content(message.get("content"), whole, where)
     own = _read_spans(message.get("spans"), text, where)
@@ -76,7 +79,7 @@ def read_message(
         )
     if whole is not None and not text:
         raise ChatError(f"{where} emphasises a message without text.", "Remove its emphasis or give it text.")
-    fields = {key: value for key, value in message.items() if key not in ("emphasis", "spans")}
+    fields = {key: value for key, value in message.items() if key not in _OWN_KEYS}
     if fields.get("content") is not None:
         fields["content"] = text
     return PlainMessage(fields, tuple(spans))
@@ -184,6 +187,16 @@ def _refuse_unknown(given: Mapping[str, Any], known: Collection[str], where: str
     unknown = sorted(str(key) for key in given if key not in known)
     if unknown:
         raise ChatError(f"{where} has an unknown key {unknown[0]!r}.", f"Known are: {', '.join(sorted(known))}.")
+
+
+def _refuse_misspelt(message: Mapping[str, Any], where: str) -> None:
+    """Refuse keys that were meant for emphasis; others are the template's, which may read any."""
+    for key in message:
+        if key in _STRENGTH_KEYS or (key not in _OWN_KEYS and get_close_matches(str(key).lower(), _OWN_KEYS, 1, 0.75)):
+            raise ChatError(
+                f"{where} has a key {key!r}, which says nothing about emphasis.",
+                'Write "emphasis": true, "emphasis": {"x": 10} or "spans": [...].',
+            )
 
 
 def _carve(outer: Sequence[CharSpan], inner: Sequence[CharSpan]) -> list[CharSpan]:

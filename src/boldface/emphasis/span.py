@@ -58,7 +58,12 @@ class EmphasisedText:
     spans: tuple[CharSpan, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "spans", tuple(sorted(self.spans, key=_order)))
+        if not isinstance(self.text, str):
+            raise SpanError(f"A text is a string, not {type(self.text).__name__}.", "Pass the words themselves.")
+        spans = tuple(self.spans) if isinstance(self.spans, Iterable) else (self.spans,)
+        if wrong := [span for span in spans if not isinstance(span, CharSpan)]:
+            raise SpanError(f"{wrong[0]!r} is no CharSpan.", "Write for example (CharSpan(0, 4),).")
+        object.__setattr__(self, "spans", tuple(sorted(spans, key=_order)))
         for span in self.spans:
             if span.end > len(self.text):
                 raise SpanError(

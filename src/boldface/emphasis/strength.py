@@ -31,7 +31,7 @@ def check_strength(nats: float) -> float:
     """Return ``nats`` as a float; raise StrengthError unless it is finite and within MAX_STRENGTH."""
     if isinstance(nats, bool) or not isinstance(nats, Real):
         raise StrengthError(f"A strength is a number of nats, not {nats!r}.", "Write for example strength=4.6.")
-    value = float(nats)
+    value = _as_float(nats)
     if not math.isfinite(value):
         raise StrengthError(f"Strength {value} is not finite.", "Use nats between -30 and 30; 4.605 is x100.")
     if abs(value) > MAX_STRENGTH:
@@ -42,9 +42,16 @@ def check_strength(nats: float) -> float:
     return value
 
 
+def _as_float(number: Real | float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf
+
+
 def nats_from_factor(factor: float) -> float:
     """Convert a factor on the attention weight (100 lifts a hundredfold, 0.01 suppresses) to nats."""
-    if isinstance(factor, bool) or not isinstance(factor, Real) or not math.isfinite(factor) or factor <= 0:
+    if isinstance(factor, bool) or not isinstance(factor, Real) or not math.isfinite(_as_float(factor)) or factor <= 0:
         raise StrengthError(
             f"A factor must be a finite number above 0, not {factor!r}.", "100 is the paper's; below 1 suppresses."
         )
@@ -53,7 +60,7 @@ def nats_from_factor(factor: float) -> float:
 
 def nats_from_alpha(alpha: float) -> float:
     """Convert the paper's alpha (what every unemphasised prompt token is multiplied with) to nats."""
-    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not math.isfinite(alpha) or alpha <= 0:
+    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not math.isfinite(_as_float(alpha)) or alpha <= 0:
         raise StrengthError(f"alpha must be a finite number above 0, not {alpha!r}.", "The paper's alpha is 0.01.")
     return check_strength(-math.log(alpha))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,11 @@ from boldface.profiles.heads import HeadGains
 from boldface.profiles.profile import Profile
 from boldface.steering.plan import check_heads
 
-Heads = HeadGains | Profile | str | Mapping[Any, Any] | Sequence[tuple[int, int]]
+Heads = HeadGains | Profile | str | os.PathLike[str] | Mapping[Any, Any] | Sequence[tuple[int, int]]
 """A profile or its name or file, HeadGains, ``{layer: [heads]}``, ``"L12H7, L3H0=0.5"`` or (layer, head) pairs."""
 
 STAMP = "boldface_model"
-"""Attribute of a model's config that says which embedded model it is; set when boldface loads it."""
+"""Attribute of a model that says which embedded one it is; set when boldface loads it, never saved with it."""
 
 
 def select_heads(model: nn.Module, heads: Heads | None) -> tuple[HeadGains, float]:
@@ -33,15 +34,17 @@ def select_heads(model: nn.Module, heads: Heads | None) -> tuple[HeadGains, floa
     """
     shape = geometry(model).heads
     if heads is None:
-        name = getattr(transformer(model).config, STAMP, None)
+        name = getattr(transformer(model), STAMP, None)
         if name is None:
             raise HeadError(
                 "No profile comes with this model, so its heads must be named.",
-                "Pass heads={layer: [heads]}, HeadGains or a Profile.",
+                "Write heads as 'L12H7, L3H0=0.5', as {layer: [heads]}, or name a profile.",
             )
         heads = Profile.load(name)
     if isinstance(heads, str):
         heads = HeadGains.parse(heads) if _looks_like_heads(heads) else Profile.load(heads)
+    if isinstance(heads, os.PathLike):
+        heads = Profile.load(heads)
     if isinstance(heads, Profile):
         if not heads.matches(len(shape), max(shape.values())):
             raise HeadError(
@@ -59,6 +62,10 @@ def as_gains(heads: HeadGains | Mapping[Any, Any] | Sequence[tuple[int, int]]) -
     """Return HeadGains from any of its spellings but text and profiles."""
     if isinstance(heads, HeadGains):
         return heads
+    if not isinstance(heads, Mapping | Sequence):
+        raise HeadError(
+            f"{heads!r} names no heads.", "Pass {layer: [heads]}, 'L12H7, L3H0=0.5', HeadGains or a profile."
+        )
     layered: Any = heads
     by_layer = isinstance(heads, Mapping) and not any(isinstance(key, tuple) for key in heads)
     return HeadGains.from_layers(layered) if by_layer else HeadGains(heads)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from boldface.attention.attach import Attachment
+from boldface.attention.attach import Attachment, refuse_steered
 from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.emphasis.tokens import EncodedPrompt
@@ -98,6 +98,10 @@ class Model:
         Raises:
             BoldfaceError: Before the model runs; see :mod:`boldface.errors`.
         """
+        config = options.get("generation_config")
+        if max_new_tokens is None and config is not None:
+            max_new_tokens = config.max_new_tokens
+        _check(max_new_tokens, seed, options)
         prepared = steering.prepare(
             self.model,
             self.tokenizer,
@@ -129,20 +133,22 @@ class Model:
     def _run(
         self, prepared: steering.Prepared, route: str, seed: int | None, **options: Any
     ) -> tuple[Tensor, dict[int, tuple[str, ...]]]:
-        options.setdefault("do_sample", False)
+        if options.get("generation_config") is None:
+            options.setdefault("do_sample", False)
+        options["return_dict_in_generate"] = False
         assistant = options.get("assistant_model")
         if isinstance(assistant, Model):
             options["assistant_model"] = assistant.model
         if "stop_strings" in options:
             options.setdefault("tokenizer", self.tokenizer)
-        if options.get("return_dict_in_generate"):
-            raise ModelError("generate gives Generation objects, not dictionaries.", "Use model.steer for raw outputs.")
         with self._lock, ExitStack() as stack, torch.no_grad():
             attachment = None
             if prepared.plan is not None:
                 attachment = stack.enter_context(
                     Attachment(self.model, prepared.plan, prompt=prepared.rows.ids, route=route)
                 )
+            else:
+                refuse_steered(self.model)
             if seed is not None:
                 stack.enter_context(torch.random.fork_rng())
                 torch.manual_seed(seed)
@@ -179,6 +185,28 @@ class Model:
         return answers
 
 
+_INPUTS = ("input_ids", "inputs", "inputs_embeds", "attention_mask", "position_ids", "pad_token_id")
+
+
+def _check(max_new_tokens: Any, seed: Any, options: dict[str, Any]) -> None:
+    """Refuse options of transformers' generate that would be ignored, or that contradict the steering."""
+    if max_new_tokens is not None and (type(max_new_tokens) is not int or max_new_tokens < 1):
+        raise ModelError(f"max_new_tokens is {max_new_tokens!r}.", "Ask for a whole number of tokens, at least 1.")
+    if seed is not None and (type(seed) is not int or not 0 <= seed < 2**63):
+        raise ModelError(f"The seed is {seed!r}.", "Give a whole number from 0 to 2**63 - 1.")
+    if given := next((name for name in _INPUTS if name in options), None):
+        raise ModelError(f"{given} comes from the prompt.", "Use model.steer for inputs of your own.")
+    if options.get("max_length") is not None:
+        raise ModelError("max_length would be ignored.", "Give max_new_tokens: the longest answer, in tokens.")
+    if options.get("return_dict_in_generate"):
+        raise ModelError("generate gives Generation objects, not dictionaries.", "Use model.steer for raw outputs.")
+    if options.get("guidance_scale") not in (None, 1):
+        raise ModelError(
+            "Guidance also runs the model without the prompt, which is not what was steered.",
+            "Leave guidance_scale out.",
+        )
+
+
 def load(model: str | nn.Module, tokenizer: Any = None, *, chat: bool | None = None, **options: Any) -> Model:
     """Load a model: an embedded one by name, a folder, a hub id, or a model object with its tokenizer.
 
@@ -200,5 +228,5 @@ def load(model: str | nn.Module, tokenizer: Any = None, *, chat: bool | None = N
         return Model(model.eval(), tokenizer, name=type(model).__name__, chat=chat)
     loaded, own_tokenizer, origin = load_pretrained(model, **options)
     if origin.kind == "embedded":
-        setattr(loaded.config, STAMP, origin.name)
+        setattr(loaded, STAMP, origin.name)
     return Model(loaded, tokenizer or own_tokenizer, name=origin.name, chat=origin.chat if chat is None else chat)

@@ -55,7 +55,10 @@ def is_batch(prompt: Prompt | Sequence[Prompt]) -> bool:
 
 def as_batch(prompt: Prompt | Sequence[Prompt]) -> list[Prompt]:
     """Return the prompts as a list; a single one becomes a batch of one."""
-    return list(cast("Sequence[Prompt]", prompt)) if is_batch(prompt) else [cast("Prompt", prompt)]
+    prompts = list(cast("Sequence[Prompt]", prompt)) if is_batch(prompt) else [cast("Prompt", prompt)]
+    if not prompts:
+        raise SpanError("There is no prompt: the list is empty.", "Pass at least one prompt, or one message.")
+    return prompts
 
 
 class Rendered(NamedTuple):
@@ -124,9 +127,15 @@ def pad_id(tokenizer: Any) -> int:
 
 def _template(tokenizer: Any, messages: list[dict[str, Any]]) -> str:
     last_is_answer = messages[-1].get("role") == "assistant"
-    text: str = tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=not last_is_answer, continue_final_message=last_is_answer
-    )
+    try:
+        text: str = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=not last_is_answer, continue_final_message=last_is_answer
+        )
+    except Exception as error:  # templates are programs of other people, and raise whatever they like
+        raise ChatError(
+            f"The chat template refuses these messages: {error}.",
+            "Change roles, their order or contents to what the template takes; a last assistant message needs text.",
+        ) from error
     return text
 
 

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from boldface.attention.attach import Attachment
+from boldface.attention.attach import Attachment, refuse_steered
 from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.engine.heads import Heads, select_heads
 from boldface.engine.prompts import Overlap, Prompt, Rows, as_batch, pad, pad_id, render_prompt
-from boldface.errors import ContextLengthError, NothingSteeredError
+from boldface.errors import AlignmentError, ContextLengthError, HeadError, NothingSteeredError
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Plan, Scope, Steering, build_plan
 
@@ -79,6 +79,11 @@ def prepare(
     """
     said = resolve_strength(alpha=alpha, factor=factor, strength=strength)
     per_row = heads if isinstance(heads, list) and not _is_pairs(heads) else [heads] * len(prompts)
+    if len(per_row) != len(prompts):
+        raise HeadError(
+            f"{len(per_row)} entries of heads were given for {len(prompts)} prompts.",
+            "A list of heads has one entry a prompt; heads for all prompts are written as {layer: [heads]}.",
+        )
     encoded, steerings = [], []
     for prompt, row_heads in zip(prompts, per_row, strict=True):
         rendered = render_prompt(tokenizer, prompt, chat=chat)
@@ -90,6 +95,8 @@ def prepare(
             raise NothingSteeredError(
                 "The prompt has emphasis, but no head would be steered.", "Name at least one head."
             )
+        if not row.ids:
+            raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
         encoded.append(row)
         steerings.append(Steering(row.spans, gains, scope))
     room = _room(model, max(len(row.ids) for row in encoded), room)
@@ -152,6 +159,8 @@ def steer(
     with ExitStack() as stack:
         if prepared.plan is not None:
             stack.enter_context(Attachment(model, prepared.plan, prompt=prepared.rows.ids, route=route))
+        else:
+            refuse_steered(model)
         yield prepared.inputs
 
 

@@ -24,6 +24,8 @@ def stream(model: Model, prompt: prompts.Prompt, **options: Any) -> Iterator[str
     """
     if prompts.is_batch(prompt) or options.get("num_beams", 1) != 1 or options.get("num_return_sequences", 1) != 1:
         raise ModelError("Only one prompt and one answer can be streamed.", "Use generate for batches and beams.")
+    if "streamer" in options:
+        raise ModelError("A stream has a streamer of its own.", "Pass yours to generate.")
     return _pieces(model, prompt, options)
 
 
@@ -31,7 +33,7 @@ def _pieces(model: Model, prompt: prompts.Prompt, options: dict[str, Any]) -> It
     streamer = TextIteratorStreamer(model.tokenizer, skip_prompt=True, skip_special_tokens=True)
     left = threading.Event()
     failures: list[BaseException] = []
-    criteria = StoppingCriteriaList([*options.pop("stopping_criteria", []), _Left(left)])
+    criteria = StoppingCriteriaList([*(options.pop("stopping_criteria", None) or []), _Left(left)])
 
     def run() -> None:
         try:

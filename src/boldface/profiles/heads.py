@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from boldface.errors import HeadError
 
-_HEAD = re.compile(r"L(\d+)H(\d+)(?:=([-+0-9.eE]+))?")
+_HEAD = re.compile(r"L(\d{1,6})H(\d{1,6})(?:=([-+0-9.eE]+))?")
 
 
 class Head(NamedTuple):
@@ -44,7 +44,11 @@ class HeadGains(Mapping[Head, float]):
 
     def __init__(self, gains: Mapping[tuple[int, int], float] | Iterable[tuple[int, int]] = ()) -> None:
         pairs = gains.items() if isinstance(gains, Mapping) else [(head, 1.0) for head in gains]
-        clean = {_head(pair): _gain(gain, pair) for pair, gain in pairs}
+        clean: dict[Head, float] = {}
+        for pair, gain in pairs:
+            if (head := _head(pair)) in clean:
+                raise HeadError(f"{head} is named twice.", "Name each head once.")
+            clean[head] = _gain(gain, pair)
         self._gains = {head: gain for head, gain in sorted(clean.items()) if gain != 0}
 
     @classmethod
@@ -168,9 +172,13 @@ def _head(pair: tuple[int, int]) -> Head:
 
 
 def _gain(gain: float, pair: tuple[int, int]) -> float:
-    if isinstance(gain, bool) or not isinstance(gain, Real) or not math.isfinite(gain):
+    try:
+        value = math.nan if isinstance(gain, bool) or not isinstance(gain, Real) else float(gain)
+    except OverflowError:  # a whole number of hundreds of digits
+        value = math.inf
+    if not math.isfinite(value):
         raise HeadError(f"Gain {gain!r} of {Head(*pair)} is not a finite number.", "1 steers fully, 0 not at all.")
-    return float(gain)
+    return value
 
 
 def _index(value: int | str, what: str) -> int:

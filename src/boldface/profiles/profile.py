@@ -56,6 +56,10 @@ class Profile:
     scores: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.gains, HeadGains):
+            raise HeadError(
+                f"gains is {type(self.gains).__name__}.", "Pass HeadGains, e.g. HeadGains.from_layers(...)."
+            )
         object.__setattr__(self, "strength", check_strength(self.strength))
         for head in self.gains:
             if (self.layers is not None and head.layer >= self.layers) or (
@@ -88,7 +92,7 @@ class Profile:
             return cls.from_json(read_shipped(text), origin=text)
         try:
             content = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # not there, not UTF-8, or no path at all
             raise HeadError(f"The profile {path} cannot be read: {error}.", _HINT) from error
         return cls.from_json(content, origin=str(path))
 
@@ -102,7 +106,7 @@ class Profile:
         """
         try:
             content = json.loads(text, object_pairs_hook=_unique)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise HeadError(f"{origin} is not JSON: {error}.", _HINT) from error
         if not isinstance(content, dict):
             raise HeadError(f"{origin} holds {type(content).__name__}, not a profile.", _HINT)

@@ -86,6 +86,9 @@ def examine(device: str, dtype: torch.dtype) -> str | None:
 def _attend_cpu(
     query: Tensor, key: Tensor, value: Tensor, scale: float, causal: bool, bias: Tensor | None
 ) -> tuple[Tensor, Tensor]:
+    if bias is not None:
+        # 16-bit queries take a float32 bias; float64 ones misread it without a word.
+        bias = bias.to(torch.promote_types(bias.dtype, query.dtype))
     flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     output, lse = flash(query, key, value, 0.0, causal, attn_mask=bias, scale=scale)
     return output, lse
@@ -108,12 +111,17 @@ def _attend_cuda(
 
 def _broken(device: str, dtype: torch.dtype) -> str | None:
     """Check the kernel against plain arithmetic: these operators are not public API."""
+    size = 37  # more than a vector register holds, and no multiple of it
     generator = torch.Generator().manual_seed(0)
-    plain: dict[str, Any] = {"generator": generator, "device": "cpu", "dtype": torch.float32}  # whatever the caller's defaults are
-    query, key, value = (torch.randn(1, heads, 5, 16, **plain) for heads in (2, 1, 1))
-    bias = torch.randn(1, 2, 1, 5, **plain)
+    plain: dict[str, Any] = {
+        "generator": generator,
+        "device": "cpu",
+        "dtype": torch.float32,
+    }  # whatever the caller's defaults are
+    query, key, value = (torch.randn(1, heads, size, 16, **plain) for heads in (2, 1, 1))
+    bias = torch.randn(1, 2, 1, size, **plain)
     scores = query @ key.transpose(-1, -2) / 4 + bias
-    scores = scores.masked_fill(torch.ones(5, 5, dtype=torch.bool, device="cpu").triu(1), -torch.inf)
+    scores = scores.masked_fill(torch.ones(size, size, dtype=torch.bool, device="cpu").triu(1), -torch.inf)
     expected = torch.softmax(scores, -1) @ value, torch.logsumexp(scores, -1)
     try:
         with torch.no_grad():

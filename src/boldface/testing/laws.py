@@ -115,6 +115,7 @@ def check_decode(
     *,
     cache: Callable[[], Any] | None = None,
     chunks: Sequence[int] = (PROMPT,),
+    oracle: PreTrainedModel | None = None,
     mutant: Mutant = faithful,
 ) -> None:
     """Demand that prefill and token-by-token decoding equal the oracle's single forward over prompt and answer.
@@ -127,6 +128,7 @@ def check_decode(
         batch: The batch; a default one unless given.
         cache: Makes the cache; a dynamic one unless given.
         chunks: Columns at which the prefill is cut; the last one ends it.
+        oracle: A model of the same weights that takes the route ``reference``; the model itself unless given.
         mutant: Alters the plan that the route gets.
     """
     batch = batch or sample(model)
@@ -143,7 +145,7 @@ def check_decode(
     plain = forward(model, batch, None)
     noise = distance(_steered(model, batch, None, mutant, run)[batch.real], plain)
     got = _steered(model, batch, route, mutant, run)[batch.real]
-    agree(got, forward(model, batch, "reference"), plain, max(2 * noise, TOLERANCE))
+    agree(got, forward(oracle or model, batch, "reference"), plain, max(2 * noise, TOLERANCE))
 
 
 def check_prefix(model: PreTrainedModel, route: str, batch: Sample | None = None, *, floor: float = TOLERANCE) -> None:
