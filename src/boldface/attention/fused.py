@@ -15,8 +15,8 @@ from boldface.steering.attend import attend, kernel
 from boldface.steering.attend import why_not as why_no_kernel
 from boldface.steering.merge import drain_into_sink, merge
 
-CUT_FROM = 256
-"""Queries before the emphasis from which cutting pays (measured: benchmarks/routes.py)."""
+CUT_FROM = 2048
+"""Queries before the emphasis from which cutting pays: at 460 it cost 3 % more, see benchmarks/steering_cost.py."""
 
 
 def why_not(call: Call) -> str | None:

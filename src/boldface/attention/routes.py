@@ -36,7 +36,7 @@ ROUTES: dict[str, Route] = {
 }
 
 DENSE_LIMIT = 1 << 20
-"""Entries of a dense bias up to which ``sdpa`` beats ``folded`` (measured: benchmarks/routes.py)."""
+"""Entries of a dense bias up to which ``sdpa`` goes before ``folded``; benchmarks/routes.py recommends one."""
 
 
 def choose(call: Call) -> str:

@@ -86,7 +86,7 @@ class Model:
             heads: Which heads; the profile shipped with the model unless given. A list has one entry a prompt.
             alpha: Strength as PASTA's alpha; only one of alpha, factor and strength.
             factor: Strength as a factor on the attention weight.
-            strength: Strength in nats; 0 is the plain model.
+            strength: Strength in nats; 0 leaves spans without a strength of their own unsteered.
             scope: ``all`` or ``answer``.
             route: How the bias is carried.
             overlap: What happens to a token that straddles a span's edge.

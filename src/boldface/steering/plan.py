@@ -192,7 +192,7 @@ def build_plan(
     steered = sorted({layer for row in rows if not row.is_null for layer in row.gains.layers})
     for row in rows:
         check_heads(row.gains, heads)
-    gains = {layer: torch.zeros(len(rows), heads[layer], dtype=torch.float32) for layer in steered}
+    gains = {layer: [[0.0] * heads[layer] for _ in rows] for layer in steered}
     for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         offset = width - length if padding == "left" else 0
         for span in row.spans:
@@ -207,12 +207,12 @@ def build_plan(
         start.append(offset + length - 1 if answers[-1] else first)
         if columns:
             for (layer, head), gain in row.gains.items():
-                gains[layer][index, head] = gain
+                gains[layer][index][head] = gain
     return Plan(
         nats.to(device),
         nats.clamp(min=0).amax(dim=1).to(device),
         torch.tensor(start, device=device),
-        {layer: gain.to(device) for layer, gain in gains.items()},
+        {layer: torch.tensor(gain, dtype=torch.float32, device=device) for layer, gain in gains.items()},
         earliest_start=min(start),
         by_query=any(answers),
         one_start=not any(answers) or len({column for column in start if column != NEVER}) == 1,
