@@ -18,21 +18,19 @@ class Route(NamedTuple):
     Attributes:
         run: Answers a call: (batch, heads, query, value_dim).
         why_not: Says why a call cannot be answered exactly, or None when it can.
-        summary: One line for people.
     """
 
     run: Callable[[Call], Tensor]
     why_not: Callable[[Call], str | None]
-    summary: str
 
 
 ROUTES: dict[str, Route] = {
-    "reference": Route(materialised.run, materialised.why_not, "materialised probabilities in float64; the oracle"),
-    "sdpa": Route(sdpa.run, sdpa.why_not, "float mask into torch's scaled_dot_product_attention; short prompts"),
-    "fused": Route(fused.run, fused.why_not, "one bias row beside the causal flag; no mask of query x key"),
-    "folded": Route(folded.run, folded.why_not, "extra head columns; unmodified kernels and masks"),
-    "split": Route(split.run, split.why_not, "emphasised, generated and other keys apart; measures attention mass"),
-    "flex": Route(flex.run, flex.why_not, "FlexAttention score_mod; CUDA, compiled"),
+    "reference": Route(materialised.run, materialised.why_not),
+    "sdpa": Route(sdpa.run, sdpa.why_not),
+    "fused": Route(fused.run, fused.why_not),
+    "folded": Route(folded.run, folded.why_not),
+    "split": Route(split.run, split.why_not),
+    "flex": Route(flex.run, flex.why_not),
 }
 
 DENSE_LIMIT = 1 << 20
