@@ -9,6 +9,10 @@ import pytest
 from hypothesis import settings
 
 EMBEDDED = ("smollm2", "gemma")
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
 
 settings.register_profile("boldface", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 settings.load_profile("boldface")
@@ -24,6 +28,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if set(EMBEDDED) & set(getattr(item, "fixturenames", ())):
             item.add_marker("models")
+
+
+@pytest.fixture(scope="session")
+def byte_llama():
+    """A random, sharp llama (2 layers, 4 heads) of bytes, and its tokenizer; shared, so leave them as they were."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    control = ["<|end|>", "<|user|>", "<|assistant|>"]
+    words = {word: index for index, word in enumerate([*control, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    backend = Tokenizer(models.BPE(words, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token="<|end|>", extra_special_tokens=control[1:], chat_template=TEMPLATE
+    )
+    torch.manual_seed(3)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(words),
+            hidden_size=64,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=8192,
+            initializer_range=0.25,
+            bos_token_id=None,
+            eos_token_id=0,
+            pad_token_id=0,
+        )
+    )
+    with torch.no_grad():
+        model.lm_head.weight[0] = 0  # some other token is always likelier, so that answers do not end by chance
+    return model.eval(), tokenizer
 
 
 @pytest.fixture(scope="session")

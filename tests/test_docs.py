@@ -12,7 +12,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "boldface"
-WALK = ["emphasis", "profiles", "steering", "attention", "engine", "cli", "testing"]  # as a prompt does
+WALK = ["emphasis", "profiles", "steering", "attention", "engine", "records", "metrics"]
+WALK += ["tasks", "evaluation", "cli", "testing"]
 TREE = re.compile(r"```\nsrc/boldface/\n.*?```", re.DOTALL)
 
 

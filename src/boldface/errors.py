@@ -96,5 +96,13 @@ class RouteError(BoldfaceError):
     """A route that is not exact, or not available, here."""
 
 
+class TaskError(BoldfaceError, ValueError):
+    """An unknown task, arm, split or setting, or data that a task cannot read."""
+
+
+class RecordError(BoldfaceError):
+    """A file of records that is damaged, in use, or of another run."""
+
+
 class MissingError(BoldfaceError):
     """An extra, a model or a data file that is not installed."""

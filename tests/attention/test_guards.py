@@ -99,6 +99,41 @@ def test_another_prompt_is_refused(model, batch):
         model(batch.ids)
 
 
+def test_prompt_as_embeddings_is_refused(model, batch):
+    """Embeddings of the prompt cannot be compared with its ids and are refused; behind the prompt they may come."""
+    embedded = model.get_input_embeddings()(batch.ids)
+    with Attachment(model, batch.plan, prompt=batch.prompt):
+        for wrong in (embedded, embedded[:, :5], embedded[:1]):
+            with pytest.raises(PromptMismatchError, match="inputs_embeds"):
+                model(inputs_embeds=wrong)
+        whole = model(batch.ids).logits
+        cache = model(batch.prompt, use_cache=True).past_key_values
+        rest = model(inputs_embeds=embedded[:, 14:], past_key_values=cache).logits
+    assert (rest - whole[:, 14:]).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gptj"])
+@pytest.mark.parametrize("by", ["argument", "config", "generate"])
+def test_attention_weights_are_refused(architecture, by):
+    """No route keeps the weights of steered layers, so asking for them is an error; detached, the model gives all."""
+    model = tiny(architecture, "eager")
+    batch = sample(model)
+    options = {} if by == "config" else {"output_attentions": True}
+    with Attachment(model, batch.plan, prompt=batch.prompt):
+        model.config.output_attentions = by == "config"
+        try:
+            with pytest.raises(RouteError, match="output_attentions"):
+                if by == "generate":
+                    model.generate(batch.prompt, max_new_tokens=2, return_dict_in_generate=True, **options)
+                else:
+                    model(batch.ids, **options)
+        finally:
+            model.config.output_attentions = False
+        model(batch.ids)
+    weights = model(batch.ids, output_attentions=True).attentions
+    assert [each.shape[0] for each in weights] == [3] * model.config.num_hidden_layers
+
+
 def test_rows_are_expected_in_the_order_of_generate(model, batch):
     """Rows repeated as beams repeat them are the prompt; repeated as a whole they are not."""
     with Attachment(model, batch.plan, prompt=batch.prompt):

@@ -1,4 +1,4 @@
-"""A tiny llama with a byte-level tokenizer and a chat template, in a folder; and the command line to run on it."""
+"""A tiny llama in a folder, and the command line to run on it."""
 
 from __future__ import annotations
 
@@ -10,49 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 HEADS = "L0H1, L1H0, L1H3=0.5"
-TEMPLATE = (
-    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A llama of two layers of four heads, random and sharp, that knows bytes and three control tokens."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    control = ["<|end|>", "<|user|>", "<|assistant|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = {word: index for index, word in enumerate([*control, *alphabet])}
-    tokenizer = Tokenizer(models.BPE(words, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|end|>", extra_special_tokens=control[1:], chat_template=TEMPLATE
-    )
-    torch.manual_seed(3)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(words),
-            hidden_size=64,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=8192,
-            initializer_range=0.25,
-            bos_token_id=None,
-            eos_token_id=0,
-            pad_token_id=0,
-        )
-    )
-    with torch.no_grad():
-        model.lm_head.weight[0] = 0  # some other token is always likelier, so that answers do not end by chance
+def tiny(byte_llama: tuple[Any, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random llama that knows bytes and three control tokens."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    model.save_pretrained(folder)
-    fast.save_pretrained(folder)
+    for part in byte_llama:
+        part.save_pretrained(folder)
     return folder
 
 

@@ -137,6 +137,22 @@ def test_sampling_follows_its_seed(generate):
     assert generate(PROMPT, "--temperature", "0").stdout == generate(PROMPT).stdout != first
 
 
+def test_answer_is_as_long_as_the_context_leaves(boldface, tiny):
+    """Without --max-new-tokens a prompt near the context's limit gets what fits, as from the library, and says so."""
+    done = boldface("generate", "--model", tiny, "--raw", "--json", "x" * 8189)
+    assert json.loads(done.stdout)["steered"]["answer_tokens"] == 3
+    done = boldface("generate", "--model", tiny, "--raw", "x" * 8190)
+    assert "2 tokens in" in done.stderr
+    assert ", cut there (the context is full)." in done.stderr
+
+
+def test_cut_answer_names_its_limit(boldface, tiny, generate):
+    """An answer that was cut at the asked or the usual length says by which option."""
+    assert "8 tokens" in generate(PROMPT).stderr
+    for done in (generate(PROMPT), boldface("generate", "--model", tiny, "--raw", "x")):
+        assert ", cut there (--max-new-tokens)." in done.stderr
+
+
 def test_without_emphasis_the_plain_model_answers(generate):
     """No emphasis needs no heads, and the note says that nothing was steered."""
     done = generate("Say it now please.", heads=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -452,3 +453,13 @@ def test_chat_without_messages_is_refused() -> None:
     """An empty list is no chat."""
     with pytest.raises(ChatError, match="no messages"):
         render_chat([], lambda messages: "")
+
+
+def test_very_many_spans_are_carried_in_little_time() -> None:
+    """40 000 spans, for whose edges there are not enough marks at once, are carried one by one to their places."""
+    spans = [{"start": 3 * i, "end": 3 * i + 2} for i in range(40_000)]
+    messages = [{"role": "user", "content": "ab " * 40_000, "spans": spans}]
+    began = process_time()
+    carried = render_chat(messages, lambda plain: f"<user>{plain[0]['content']}").spans
+    assert process_time() - began < 10
+    assert carried == tuple(CharSpan(6 + 3 * i, 8 + 3 * i) for i in range(40_000))

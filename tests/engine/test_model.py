@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 import boldface
 from boldface.attention.attach import Attachment
@@ -30,43 +29,12 @@ from boldface.errors import (
 
 HEADS = {0: [1, 2], 1: [0, 3]}
 PROMPT = "Mary is a nurse. **Answer in JSON.**"
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a byte, two chat tokens, a pad token."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE({char: index for index, char in enumerate(alphabet)}, []))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", eos_token="<eos>")
-    fast.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
-    fast.chat_template = CHATML
-    return fast
-
-
-@pytest.fixture(scope="module")
-def model(tokenizer: PreTrainedTokenizerFast) -> boldface.Model:
-    """A random llama whose attention is far from uniform."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        initializer_range=0.5,
-        eos_token_id=None,
-        bos_token_id=None,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return boldface.load(LlamaForCausalLM(config), tokenizer)
+def model(byte_llama: tuple[PreTrainedModel, PreTrainedTokenizerFast]) -> boldface.Model:
+    """A random llama of 8192 tokens' context whose tokens are bytes."""
+    return boldface.load(*byte_llama)
 
 
 def answer(model: boldface.Model, prompt: object = PROMPT, **options: object) -> str:
@@ -116,8 +84,8 @@ def test_chat_wraps_and_reports(model: boldface.Model) -> None:
     result = model.generate(PROMPT, heads=HEADS, max_new_tokens=4)
     hit = "".join(piece for piece, nats in result.prompt.preview() if nats)
 
-    assert result.prompt.text.startswith("<|im_start|>user\nMary")
-    assert result.prompt.text.endswith("<|im_start|>assistant\n")
+    assert result.prompt.text.startswith("<|user|>Mary")
+    assert result.prompt.text.endswith("\n<|assistant|>")
     assert "Answer in JSON." == hit
     assert ["fused"] == result.report()["routes"]
 
@@ -136,7 +104,7 @@ def test_assistant_prefill_is_prompt(model: boldface.Model) -> None:
     """A last assistant message is continued, not closed."""
     messages = [{"role": "user", "content": "Hi", "emphasis": True}, {"role": "assistant", "content": "Well"}]
 
-    assert model.generate(messages, heads=HEADS, max_new_tokens=2).prompt.text.endswith("assistant\nWell")
+    assert model.generate(messages, heads=HEADS, max_new_tokens=2).prompt.text.endswith("\n<|assistant|>Well")
 
 
 def test_batch_rows_equal_single_prompts(model: boldface.Model) -> None:
@@ -241,10 +209,10 @@ def test_right_padding_for_scoring(model: boldface.Model) -> None:
 
 def test_context_length_is_checked_first(model: boldface.Model) -> None:
     """A prompt with its answer beyond the context is refused, and says how much fits."""
-    with pytest.raises(ContextLengthError, match="256") as caught:
-        model.generate(PROMPT, heads=HEADS, raw=True, max_new_tokens=250)
+    with pytest.raises(ContextLengthError, match="8192") as caught:
+        model.generate(PROMPT, heads=HEADS, raw=True, max_new_tokens=8190)
 
-    assert "at most 224" in caught.value.hint
+    assert "at most 8160" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -403,9 +371,9 @@ def test_generation_config_is_followed(model: boldface.Model) -> None:
     assert same.ids == drawn.ids != greedy.ids
 
 
-def test_error_of_a_chat_template_is_a_chat_error(tokenizer: PreTrainedTokenizerFast, model: boldface.Model) -> None:
+def test_error_of_a_chat_template_is_a_chat_error(model: boldface.Model) -> None:
     """What a template raises, and a prefill without text, are ChatErrors that say why."""
-    strict = copy.deepcopy(tokenizer)
+    strict = copy.deepcopy(model.tokenizer)
     strict.chat_template = "{{ raise_exception('roles must alternate') }}"
     with pytest.raises(ChatError, match="roles must alternate"):
         boldface.load(model.model, strict).encode("Hi", heads=HEADS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,33 +10,20 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from boldface import HeadGains, Steering, TokenSpan
 from boldface.attention.attach import Attachment
 from boldface.attention.geometry import geometry
 from boldface.steering.plan import build_plan
+from boldface.testing import tiny
 
 TOLERANCE = 5e-5  # logits reach 20 here
 
 
-def random_llama() -> LlamaForCausalLM:
-    """A llama whose attention is far from uniform; the same weights at every call."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        initializer_range=0.5,
-        pad_token_id=0,
-        eos_token_id=None,
-        bos_token_id=None,
-    )
-    return LlamaForCausalLM(config).eval()
+def random_llama() -> PreTrainedModel:
+    """A copy of the laws' llama: three layers of nine heads, the same weights at every call."""
+    return copy.deepcopy(tiny("llama"))
 
 
 def with_lora(_: Path) -> nn.Module:
@@ -51,10 +39,10 @@ def quantised(_: Path) -> nn.Module:
 
 
 def on_several_devices(folder: Path) -> nn.Module:
-    """One layer on the CPU, the other offloaded to disk."""
+    """Two layers on the CPU, the one between them offloaded to disk."""
     pytest.importorskip("accelerate")
     random_llama().save_pretrained(folder)
-    parts = ("model.embed_tokens", "model.layers.0", "model.norm", "lm_head", "model.rotary_emb")
+    parts = ("model.embed_tokens", "model.layers.0", "model.layers.2", "model.norm", "lm_head", "model.rotary_emb")
     device_map = dict.fromkeys(parts, "cpu") | {"model.layers.1": "disk"}
     return AutoModelForCausalLM.from_pretrained(folder, device_map=device_map, offload_folder=folder / "offload")
 

@@ -121,7 +121,17 @@ class Attachment:
         self.detach()
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Before a forward of the decoder: learn where it stands; refuse it when it is not of the steered prompt."""
+        """Before a forward of the decoder: learn where it stands; refuse it when it is not of the steered prompt.
+
+        Raises:
+            RouteError: When attention weights are asked for: no route keeps those of the steered layers.
+        """
+        weights = kwargs.get("output_attentions")
+        if self._model.config.output_attentions if weights is None else weights:
+            raise RouteError(
+                "A steered model gives no attention weights (output_attentions).",
+                "Leave it out; Attachment(…, route='split', record=…) tells how much attention the emphasis gets.",
+            )
         ids = args[0] if args else kwargs.get("input_ids")
         if ids is None:
             ids = kwargs["inputs_embeds"]

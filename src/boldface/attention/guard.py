@@ -48,7 +48,8 @@ class Guard:
 
         Raises:
             ModelBusyError: When another thread runs the model.
-            PromptMismatchError: When the tokens are other ones, or the cache was computed under another emphasis.
+            PromptMismatchError: When the tokens are other ones or come as embeddings, or the cache was computed
+                under another emphasis.
         """
         if threading.get_ident() != self._thread:
             raise ModelBusyError(
@@ -82,8 +83,13 @@ class Guard:
 
     def _check_prompt(self, ids: Tensor, offset: int) -> None:
         overlap = min(self._width, offset + ids.shape[1]) - offset
-        if self._prompt is None or overlap <= 0 or ids.is_floating_point():
+        if self._prompt is None or overlap <= 0:
             return
+        if ids.is_floating_point():
+            raise PromptMismatchError(
+                "The model was called with inputs_embeds, which cannot be compared with the steered prompt.",
+                "Pass the very input_ids that boldface.steer gave you; embeddings may follow behind the prompt.",
+            )
         if ids.shape[0] % self._prompt.shape[0] == 0:
             expected = self._prompt[:, offset : offset + overlap].to(ids.device)
             expected = expected.repeat_interleave(ids.shape[0] // self._prompt.shape[0], dim=0)

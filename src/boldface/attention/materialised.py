@@ -16,12 +16,18 @@ def why_not(call: Call) -> str | None:
 
 
 def run(call: Call) -> Tensor:
-    """Answer the call by the paper's formula: (batch, heads, query, value_dim)."""
-    visible = call.visible()
-    keys = call.key_columns()
-    bias = reference.bias(call.plan, call.layer, call.query_columns(), keys, visible)
-    bias = bias + torch.where(visible, call.offset(), 0.0)
-    output, _ = reference.attend(
+    """Answer the call by the papers' formulas: (batch, heads, query, value_dim)."""
+    visible, queries, keys = call.visible(), call.query_columns(), call.key_columns()
+    plain = torch.where(visible, call.offset(), 0.0).double()
+    bias = plain + reference.bias(call.plan, call.layer, queries, keys, visible)
+    if call.plan.share is not None:
+        _, weights = _attend(call, visible, plain)
+        bias = bias + reference.raising(call.plan, call.layer, queries, keys, weights)
+    return _attend(call, visible, bias)[0].to(call.query.dtype)
+
+
+def _attend(call: Call, visible: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    return reference.attend(
         call.query,
         call.key,
         call.value,
@@ -31,4 +37,3 @@ def run(call: Call) -> Tensor:
         softcap=call.softcap,
         sinks=call.sinks,
     )
-    return output.to(call.query.dtype)

@@ -17,19 +17,21 @@ class Route(NamedTuple):
 
     Attributes:
         run: Answers a call: (batch, heads, query, value_dim).
-        why_not: Says why a call cannot be answered exactly, or None when it can.
+        why_not: Says why a call cannot be answered exactly by rules of fixed nats, or None when it can.
+        reads_mass: Whether it knows the mass on the emphasis before it says the bias, as rule ``share`` needs.
     """
 
     run: Callable[[Call], Tensor]
     why_not: Callable[[Call], str | None]
+    reads_mass: bool = False
 
 
 ROUTES: dict[str, Route] = {
-    "reference": Route(materialised.run, materialised.why_not),
+    "reference": Route(materialised.run, materialised.why_not, reads_mass=True),
     "sdpa": Route(sdpa.run, sdpa.why_not),
     "fused": Route(fused.run, fused.why_not),
     "folded": Route(folded.run, folded.why_not),
-    "split": Route(split.run, split.why_not),
+    "split": Route(split.run, split.why_not, reads_mass=True),
     "flex": Route(flex.run, flex.why_not),
 }
 
@@ -43,19 +45,32 @@ def choose(call: Call) -> str:
     Raises:
         RouteError: When no route is exact, with every refusal.
     """
+    if call.plan.share is not None:
+        return _first(call, ["split", "reference"])
     dense = call.query.shape[0] * call.query.shape[1] * call.queries * call.keys
     order = ["fused", "sdpa", "folded"] if dense <= DENSE_LIMIT else ["fused", "folded", "sdpa"]
     order += ["flex", "reference"] if call.query.device.type == "cuda" else ["reference", "flex"]
+    return _first(call, order)
+
+
+def _first(call: Call, order: list[str]) -> str:
     for name in order:
-        if ROUTES[name].why_not(call) is None:
+        if why_not(call, name) is None:
             return name
-    reasons = "; ".join(f"{name}: {route.why_not(call)}" for name, route in ROUTES.items())
+    reasons = "; ".join(f"{name}: {why_not(call, name)}" for name in ROUTES)
     raise RouteError(f"No route steers layer {call.layer} exactly ({reasons}).", "Leave this layer out of the heads.")
+
+
+def why_not(call: Call, name: str) -> str | None:
+    """Return why a route does not answer the call exactly, or None when it does."""
+    if call.plan.share is not None and not ROUTES[name].reads_mass:
+        return "rule 'share' needs the mass on the emphasis before its bias; use split or reference."
+    return ROUTES[name].why_not(call)
 
 
 def check(call: Call, name: str) -> str:
     """Return ``name``; raise RouteError when that route does not answer the call exactly."""
-    reason = ROUTES[name].why_not(call)
+    reason = why_not(call, name)
     if reason:
         raise RouteError(f"Route {name!r} refuses layer {call.layer}: {reason}", "Use route='auto'.")
     return name

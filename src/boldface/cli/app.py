@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from boldface.cli import demo, doctor, generate, profiles
+from boldface.cli import demo, doctor, evaluate, generate, profiles
 from boldface.cli.failures import Verbs
 
 EXIT_CODES = (
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(profiles.app, name="profiles")
 app.command("doctor")(doctor.doctor)
 

@@ -40,7 +40,7 @@ def generate(
     scope: options.Scope = "all",
     route: options.Route = "auto",
     overlap: options.Overlap = "any",
-    max_new_tokens: options.MaxNewTokens = 256,
+    max_new_tokens: options.MaxNewTokens = None,
     sample: options.Sample = False,
     temperature: options.Temperature = None,
     top_p: options.TopP = None,
@@ -131,11 +131,20 @@ class Asking:
         for span in generation.prompt.widened:
             words = generation.prompt.text[span.start : span.end]
             terminal.note(f"Widened by {words!r}: its token straddles the span's edge.")
-        cut = ", cut there (--max-new-tokens)" if generation.finish_reason == "length" else ""
+        cut = f", cut there ({self._limit(generation)})" if generation.finish_reason == "length" else ""
         terminal.note(f"{terminal.count(len(generation.ids), 'token')} in {seconds:.1f} s{cut}.")
 
+    def _limit(self, generation: Generation) -> str:
+        """Name what ended an answer that the model did not end."""
+        from boldface.engine.steer import DEFAULT_ROOM
 
-def load(model: str, *, cache: Path | None, offline: bool | None, threads: int | None) -> Model:
+        full = self.how.get("max_new_tokens") is None and len(generation.ids) < DEFAULT_ROOM
+        return "the context is full" if full else "--max-new-tokens"
+
+
+def load(
+    model: str, *, cache: Path | None, offline: bool | None, threads: int | None, dtype: str | None = None
+) -> Model:
     """Load a model, with a bar on standard error where that is a terminal."""
     from boldface.cli import terminal
 
@@ -146,7 +155,7 @@ def load(model: str, *, cache: Path | None, offline: bool | None, threads: int |
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return engine.load(model, cache=cache, offline=offline, progress=terminal.margin().is_terminal)
+    return engine.load(model, cache=cache, offline=offline, dtype=dtype, progress=terminal.margin().is_terminal)
 
 
 def _drawing(sample: bool, temperature: float | None, top_p: float | None) -> dict[str, Any]:

@@ -169,8 +169,14 @@ Overlap = Annotated[
 
 # How it answers.
 MaxNewTokens = Annotated[
-    int,
-    typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer, in tokens.", rich_help_panel=ANSWER),
+    int | None,
+    typer.Option(
+        "--max-new-tokens",
+        min=1,
+        metavar="N",
+        help="Longest answer, in tokens (default: 256, or what the context leaves).",
+        rich_help_panel=ANSWER,
+    ),
 ]
 Sample = Annotated[bool, typer.Option("--sample", help="Draw the words at random.", rich_help_panel=ANSWER)]
 Temperature = Annotated[

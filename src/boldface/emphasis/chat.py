@@ -8,7 +8,7 @@ template does (a length check, ``startswith``), so an answer counts only if
 - without its marks the second rendering equals the first, character for character, and
 - between the marks stands exactly the emphasised text.
 
-Several kinds of marks are tried (see ``_MARKERS``); when none gives an answer that counts, the emphasis is refused.
+Several kinds of marks are tried; when none gives an answer that counts, the emphasis is refused.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from boldface.errors import ChatError
 
 Template = Callable[[list[dict[str, Any]]], str]
 """Renders plain messages (string contents) to the whole prompt."""
+
+_AT_ONCE = 3000
+"""Regions in one rendering: more marks than the 6400 private characters below U+10000 are slow to find again."""
 
 
 def render_chat(
@@ -84,7 +87,9 @@ class _Rendering:
     text: str
 
     def carry(self, regions: list[_Region]) -> list[CharSpan]:
-        """Locate all regions at once; where that fails, halve until the ones that fail stand alone."""
+        """Locate many regions at once; where that fails, halve until the ones that fail stand alone."""
+        if len(regions) > _AT_ONCE:
+            return self.carry(regions[:_AT_ONCE]) + self.carry(regions[_AT_ONCE:])
         try:
             return self._locate_by_marks(regions, self._private_marks())
         except _Rejected as rejected:

@@ -48,7 +48,7 @@ def align(
             try:
                 spelled = _decode(tokenizer, ids, pieces) if name == "decoded" else _spell(pieces, SPELLINGS[name])
                 placed = place_by_pieces(kept.replace("▁", " ") if name == "SentencePiece" else kept, pieces, spelled)
-                return placed if len(kept) == len(text) else [_restore(token, [*places, len(text)]) for token in placed]
+                return placed if len(kept) == len(text) else _restore(placed, [*places, len(text)])
             except Mismatch as mismatch:
                 furthest = max(furthest, mismatch.where)
     if reported is not None:
@@ -74,10 +74,11 @@ def _attempts(tokenizer: Any, text: str) -> Iterator[list[int]]:
         yield [place for place, letter in enumerate(text) if letter not in dropped]
 
 
-def _restore(token: PlacedToken, places: Sequence[int]) -> PlacedToken:
-    """Return a token placed in the kept characters to its place in the whole text."""
-    start = places[token.start]
-    return replace(token, start=start, end=places[token.end - 1] + 1 if token.end > token.start else start)
+def _restore(placed: Sequence[PlacedToken], places: Sequence[int]) -> list[PlacedToken]:
+    """Return tokens placed in the kept characters to their places in the whole text."""
+    starts = [places[token.start] for token in placed]
+    ends = [places[token.end - 1] + 1 if token.end > token.start else places[token.start] for token in placed]
+    return [replace(token, start=a, end=b) for token, a, b in zip(placed, starts, ends, strict=True)]
 
 
 def _spell(pieces: Sequence[Piece], spelling: Spelling) -> list[bytes | None]:

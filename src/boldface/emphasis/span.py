@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from itertools import pairwise
 
 from boldface.emphasis.strength import check_strength
@@ -85,14 +87,26 @@ def flatten(spans: Iterable[CharSpan], default: float) -> tuple[CharSpan, ...]:
     Raises:
         SpanError: When +s and -s cover the same character.
     """
-    resolved = [replace(span, strength=check_strength(default)) if span.strength is None else span for span in spans]
-    edges = sorted({edge for span in resolved for edge in (span.start, span.end)})
+    begin: defaultdict[int, list[float]] = defaultdict(list)
+    finish: defaultdict[int, list[float]] = defaultdict(list)
+    for span in spans:
+        nats = check_strength(default) if span.strength is None else span.strength
+        begin[span.start].append(nats)
+        finish[span.end].append(nats)
     flat: list[CharSpan] = []
-    for start, end in pairwise(edges):
-        covering = [span.strength for span in resolved if span.start <= start and end <= span.end]
-        if not covering:
+    covering: Counter[float] = Counter()
+    sizes: list[float] = []  # a heap of -|nats|, the largest on top; those below may have finished
+    for start, end in pairwise(sorted(begin.keys() | finish.keys())):
+        covering.subtract(finish[start])
+        covering.update(begin[start])
+        for nats in begin[start]:
+            heappush(sizes, -abs(nats))
+        while sizes and not (covering[sizes[0]] or covering[-sizes[0]]):
+            heappop(sizes)
+        if not sizes:
             continue
-        strength = strongest([nats for nats in covering if nats is not None], f"characters [{start}, {end})")
+        largest = [nats for nats in (-sizes[0], sizes[0]) if covering[nats]]
+        strength = strongest(largest, f"characters [{start}, {end})")
         if flat and flat[-1].end == start and flat[-1].strength == strength:
             flat[-1] = replace(flat[-1], end=end)
         else:

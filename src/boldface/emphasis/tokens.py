@@ -6,9 +6,11 @@ The ids are always those of the plain text. White space at a token's edges belon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any, Literal, NamedTuple, get_args
 
 from boldface.emphasis.offsets import align
@@ -115,8 +117,10 @@ def encode(
     offsets = [_trim(text, token) for token in tokens]
     flat = flatten(emphasised.spans, default)
     nats, widened = _hit(tokens, offsets, flat, overlap)
+    is_hit = _meeting(place for one, place in zip(nats, offsets, strict=True) if one is not None)
+    is_asked = _meeting((span.start, span.end) for span in flat)
     for span in emphasised.spans:
-        if not any(one is not None and _meet(place, span) for one, place in zip(nats, offsets, strict=True)):
+        if not is_hit(span.start, span.end):
             raise AlignmentError(
                 f"The emphasised {text[span.start : span.end]!r} at [{span.start}, {span.end}) hits no token.",
                 "It is white space or a control token, or (with overlap='inside') only part of a token: mark more.",
@@ -132,7 +136,7 @@ def encode(
         skipped=tuple(
             index
             for index, (token, place) in enumerate(zip(tokens, offsets, strict=True))
-            if token.special and any(_meet(place, span) for span in flat)
+            if token.special and is_asked(*place)
         ),
     )
 
@@ -171,6 +175,18 @@ def _meet(place: tuple[int, int], span: CharSpan) -> bool:
     return place[0] < place[1] and place[0] < span.end and span.start < place[1]
 
 
+def _meeting(ranges: Iterable[tuple[int, int]]) -> Callable[[int, int], bool]:
+    """Return what tells, by bisection, whether ``[start, end)`` shares a character with any of ``ranges``."""
+    ordered = sorted(one for one in ranges if one[0] < one[1])
+    starts = [start for start, _ in ordered]
+    furthest = list(accumulate((end for _, end in ordered), max, initial=0))
+
+    def meets(start: int, end: int) -> bool:
+        return start < end and furthest[bisect_left(starts, end)] > start
+
+    return meets
+
+
 def _hit(
     tokens: Sequence[PlacedToken], offsets: Sequence[tuple[int, int]], flat: Sequence[CharSpan], overlap: Overlap
 ) -> tuple[list[float | None], tuple[CharSpan, ...]]:
@@ -183,7 +199,8 @@ def _hit(
         while first < len(flat) and flat[first].end <= place[0]:
             first += 1
         touching = []
-        for span in flat[first:]:
+        for at in range(first, len(flat)):
+            span = flat[at]
             if span.start >= place[1]:
                 break
             if _meet(place, span) and not token.special:
@@ -205,7 +222,9 @@ def _hit(
             if start < end and strength:
                 widened.append(CharSpan(start, end, strength))
     # Tokens may share a character (its bytes), so each strength is merged alone: +s and -s are no contradiction here.
-    by_strength = {strength: [span for span in widened if span.strength == strength] for strength in set(nats)}
+    by_strength: defaultdict[float | None, list[CharSpan]] = defaultdict(list)
+    for span in widened:
+        by_strength[span.strength].append(span)
     merged = [span for spans in by_strength.values() for span in flatten(spans, 0.0)]
     return nats, tuple(sorted(merged, key=lambda span: (span.start, span.end)))
 

@@ -33,12 +33,18 @@ class Generation:
         return self.text
 
     def report(self) -> dict[str, Any]:
-        """Return what was steered, for JSON: tokens, heads, strengths (nats), scope, routes and what was widened."""
+        """Return what was steered, for JSON: tokens, heads, strengths (nats), rule, scope, routes and what was widened.
+
+        Under rule ``share`` the strengths only tell what is emphasised at all; ``share`` is the target share.
+        """
+        share = {} if self.steering.share is None else {"share": self.steering.share}
         return {
             "tokens": [
                 {"start": span.start, "end": span.end, "strength": span.strength} for span in self.steering.spans
             ],
             "heads": {str(head): gain for head, gain in self.steering.gains.items()},
+            "rule": self.steering.rule,
+            **share,
             "scope": self.steering.scope,
             "routes": sorted({route for routes in self.routes.values() for route in routes}),
             "widened": [{"start": span.start, "end": span.end} for span in self.prompt.widened],

@@ -58,6 +58,11 @@ def select_heads(model: nn.Module, heads: Heads | None) -> tuple[HeadGains, floa
     return gains, strength
 
 
+def all_heads(model: nn.Module) -> HeadGains:
+    """Return every head of ``model`` that can be steered, with gain 1."""
+    return HeadGains((layer, head) for layer, heads in geometry(model).heads.items() for head in range(heads))
+
+
 def as_gains(heads: HeadGains | Mapping[Any, Any] | Sequence[tuple[int, int]]) -> HeadGains:
     """Return HeadGains from any of its spellings but text and profiles."""
     if isinstance(heads, HeadGains):

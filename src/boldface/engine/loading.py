@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from boldface.engine.catalogue import EMBEDDED
 from boldface.engine.gguf import GgufSource, convert
+from boldface.engine.hub import absent, check_there, snapshot
 from boldface.engine.progress import Progress, bar, quiet
 from boldface.engine.settings import settings
 from boldface.errors import MissingError, UnsupportedModelError
@@ -88,7 +89,10 @@ def load_pretrained(
             where["revision"] = revision
         if kind != "hub" or chosen.offline:
             where["local_files_only"] = True
-        folder = _snapshot(place, where) if kind == "hub" and chosen.offline else place
+        folder = snapshot(place, where) if kind == "hub" and chosen.offline else place
+        if kind == "hub" and not chosen.offline:
+            report("asking the hub", 0.0)
+            check_there(place, where)
         report("loading the model", 0.75)
         model, tokenizer, commit = _read(
             folder,
@@ -156,20 +160,6 @@ def _locate(
     )
 
 
-def _snapshot(name: str, where: dict[str, Any]) -> str:
-    """The folder of a repository in the hub's cache; transformers asks the network about ids even when told not to."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return str(
-            snapshot_download(
-                name, revision=where.get("revision"), cache_dir=where.get("cache_dir"), local_files_only=True
-            )
-        )
-    except (OSError, ValueError) as error:
-        raise _absent(name, "a model", where) from error
-
-
 def _read(place: str, where: dict[str, Any], **how: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str | None]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -178,22 +168,22 @@ def _read(place: str, where: dict[str, Any], **how: Any) -> tuple[PreTrainedMode
     except ValueError as error:
         folder = Path(place, where.get("subfolder", ""))
         if folder.is_dir() and not (folder / "config.json").is_file():
-            raise _absent(place, "a model", where) from error
+            raise absent(place, "a model", where) from error
         raise UnsupportedModelError(
             f"transformers does not know the model at {place}: {error}", "A newer transformers may know it."
         ) from error
     except OSError as error:
-        raise _absent(place, "a model", where) from error
+        raise absent(place, "a model", where) from error
     refuse_unfit(config)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **where)
     except (OSError, ValueError) as error:
-        raise _absent(place, "a tokenizer", where) from error
+        raise absent(place, "a tokenizer", where) from error
     given = {key: value for key, value in how.items() if value is not None}
     try:
         model, found = AutoModelForCausalLM.from_pretrained(place, output_loading_info=True, **given, **where)
     except OSError as error:
-        raise _absent(place, "weights", where) from error
+        raise absent(place, "weights", where) from error
     if lacking := sorted(found["missing_keys"]):
         raise UnsupportedModelError(
             f"The weights at {place} lack {len(lacking)} tensors of {type(model).__name__}, such as {lacking[0]}.",
@@ -201,21 +191,6 @@ def _read(place: str, where: dict[str, Any], **how: Any) -> tuple[PreTrainedMode
         )
     _set_padding(model, tokenizer)
     return model.eval(), tokenizer, getattr(config, "_commit_hash", None)
-
-
-def _absent(place: str, what: str, where: dict[str, Any]) -> MissingError:
-    if Path(place).is_dir():
-        return MissingError(f"The folder {place} does not hold {what} that transformers can read.", "Check its files.")
-    if where.get("local_files_only"):
-        return MissingError(
-            f"{place} is not in the hub's cache on this machine ({what}), and the network is switched off.",
-            "Allow the network once (offline=False, BOLDFACE_OFFLINE=0), or name a folder.",
-        )
-    return MissingError(
-        f"The hub gives no {what.removeprefix('a ')} for {place!r}"
-        + (f" at revision {where['revision']!r}." if "revision" in where else "."),
-        f"Check the name, your network and your access; embedded models are {', '.join(EMBEDDED)}.",
-    )
 
 
 def _set_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

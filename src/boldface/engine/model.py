@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from boldface.engine.prompts import Overlap, Prompt, as_batch, is_batch, pad_id,
 from boldface.engine.streaming import stream
 from boldface.errors import ModelError
 from boldface.steering.plan import Scope
+from boldface.steering.rules import Rule
 
 
 class Model:
@@ -72,6 +73,8 @@ class Model:
         factor: float | None = None,
         strength: float | None = None,
         scope: Scope = "all",
+        rule: Rule = "pasta",
+        share: float | None = None,
         route: str = "auto",
         overlap: Overlap = "any",
         raw: bool = False,
@@ -83,11 +86,14 @@ class Model:
 
         Args:
             prompt: Marked-up text, an EmphasisedText or messages; a list of these is a batch.
-            heads: Which heads; the profile shipped with the model unless given. A list has one entry a prompt.
+            heads: Which heads; the profile shipped with the model unless given (all heads for rule ``share``). A list
+                has one entry a prompt.
             alpha: Strength as PASTA's alpha; only one of alpha, factor and strength.
             factor: Strength as a factor on the attention weight.
             strength: Strength in nats; 0 leaves spans without a strength of their own unsteered.
             scope: ``all`` or ``answer``.
+            rule: ``pasta``, ``flat`` or ``share``; see :func:`boldface.steer`.
+            share: Target share of rule ``share``.
             route: How the bias is carried.
             overlap: What happens to a token that straddles a span's edge.
             raw: Do not wrap plain text into the chat template.
@@ -112,6 +118,8 @@ class Model:
             factor=factor,
             strength=strength,
             scope=scope,
+            rule=rule,
+            share=share,
             overlap=overlap,
             room=max_new_tokens,
         )
@@ -141,14 +149,7 @@ class Model:
             options["assistant_model"] = assistant.model
         if "stop_strings" in options:
             options.setdefault("tokenizer", self.tokenizer)
-        with self._lock, ExitStack() as stack, torch.no_grad():
-            attachment = None
-            if prepared.plan is not None:
-                attachment = stack.enter_context(
-                    Attachment(self.model, prepared.plan, prompt=prepared.rows.ids, route=route)
-                )
-            else:
-                refuse_steered(self.model)
+        with self.running(prepared, route) as attachment, ExitStack() as stack:
             if seed is not None:
                 stack.enter_context(torch.random.fork_rng())
                 torch.manual_seed(seed)
@@ -157,6 +158,21 @@ class Model:
                 **prepared.inputs, max_new_tokens=prepared.room, pad_token_id=pad_id(self.tokenizer), **options
             )
             return output, attachment.used if attachment else {}
+
+    @contextmanager
+    def running(self, prepared: steering.Prepared, route: str = "auto") -> Iterator[Attachment | None]:
+        """Have the model to oneself, steered as prepared, without gradients; the attachment is None when nothing is.
+
+        Raises:
+            ModelBusyError: When somebody else steers the model object itself.
+        """
+        with self._lock, ExitStack() as stack, torch.no_grad():
+            if prepared.plan is None:
+                refuse_steered(self.model)
+                yield None
+            else:
+                attached = Attachment(self.model, prepared.plan, prompt=prepared.rows.ids, route=route)
+                yield stack.enter_context(attached)
 
     def _read(
         self, prepared: steering.Prepared, output: Tensor, routes: dict[int, tuple[str, ...]]

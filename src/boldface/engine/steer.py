@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from boldface.attention.attach import Attachment, refuse_steered
 from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
-from boldface.engine.heads import Heads, select_heads
+from boldface.engine.heads import Heads, all_heads, select_heads
 from boldface.engine.prompts import Overlap, Prompt, Rows, as_batch, pad, pad_id, render_prompt
-from boldface.errors import AlignmentError, ContextLengthError, HeadError, NothingSteeredError
+from boldface.errors import AlignmentError, ContextLengthError, HeadError, NothingSteeredError, StrengthError
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Plan, Scope, Steering, build_plan
+from boldface.steering.rules import Rule, check_rule
 
 DEFAULT_ROOM = 256
 
@@ -54,6 +55,8 @@ def prepare(
     factor: float | None = None,
     strength: float | None = None,
     scope: Scope = "all",
+    rule: Rule = "pasta",
+    share: float | None = None,
     overlap: Overlap = "any",
     padding: Literal["left", "right"] = "left",
     room: int | None = 0,
@@ -70,6 +73,8 @@ def prepare(
         factor: Strength as a factor on the attention weight.
         strength: Strength in nats.
         scope: Which queries are steered.
+        rule: What the bias is; see :func:`steer`.
+        share: Target share of rule ``share``.
         overlap: What happens to a token that straddles a span's edge.
         padding: Side of the padding; generation needs ``left``.
         room: Tokens that must still fit behind the prompt; None takes what fits, up to 256.
@@ -77,7 +82,12 @@ def prepare(
     Raises:
         BoldfaceError: See the tree in :mod:`boldface.errors`.
     """
+    check_rule(rule, share)
     said = resolve_strength(alpha=alpha, factor=factor, strength=strength)
+    if rule == "share" and said is not None:
+        raise StrengthError(
+            "Rule 'share' finds the strength itself.", "Leave alpha, factor and strength out; share says how far."
+        )
     per_row = heads if isinstance(heads, list) and not _is_pairs(heads) else [heads] * len(prompts)
     if len(per_row) != len(prompts):
         raise HeadError(
@@ -89,7 +99,8 @@ def prepare(
         rendered = render_prompt(tokenizer, prompt, chat=chat)
         gains, default = HeadGains(), DEFAULT_STRENGTH
         if rendered.text.spans or row_heads is not None:
-            gains, default = select_heads(model, row_heads)
+            everywhere = rule == "share" and row_heads is None
+            gains, default = select_heads(model, all_heads(model) if everywhere else row_heads)
         row = rendered.encode(tokenizer, default=default if said is None else said, overlap=overlap)
         if not gains and any(span.strength for span in row.spans):
             raise NothingSteeredError(
@@ -98,7 +109,7 @@ def prepare(
         if not row.ids:
             raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
         encoded.append(row)
-        steerings.append(Steering(row.spans, gains, scope))
+        steerings.append(Steering(row.spans, gains, scope, rule, share))
     room = _room(model, max(len(row.ids) for row in encoded), room)
     device = transformer(model).get_input_embeddings().weight.device
     rows = pad(encoded, pad_id=pad_id(tokenizer), side=padding, device=device)
@@ -119,6 +130,8 @@ def steer(
     factor: float | None = None,
     strength: float | None = None,
     scope: Scope = "all",
+    rule: Rule = "pasta",
+    share: float | None = None,
     route: str = "auto",
     overlap: Overlap = "any",
     padding: Literal["left", "right"] = "left",
@@ -132,11 +145,17 @@ def steer(
         model: A causal language model of transformers (peft-wrapped, quantised or spread over devices too).
         tokenizer: Its tokenizer.
         prompt: One prompt or a batch; see :data:`boldface.engine.prompts.Prompt`.
-        heads: ``{layer: [heads]}``, HeadGains, a profile or its name; None is the profile shipped with the model.
+        heads: ``{layer: [heads]}``, HeadGains, a profile or its name; None is the profile shipped with the model, or
+            all heads for rule ``share``.
         alpha: Strength as PASTA's alpha (0.01); only one of alpha, factor and strength.
         factor: Strength as a factor on the attention weight (100).
         strength: Strength in nats (4.605).
         scope: ``all`` steers every query; ``answer`` only from the last prompt token on.
+        rule: ``pasta`` lifts the model's own words with the emphasis; ``flat`` lifts the emphasis alone (InstABoost,
+            AutoPASTA); ``share`` lifts it, head by head and query by query, where less than the target share of the
+            attention lands on it (SpotLight). See :mod:`boldface.steering.rules`.
+        share: The target share of rule ``share``, between 0 and 1. That rule takes no strength: spans are emphasised
+            or not (strength 0), whatever strength they have of their own, and suppressed ones are refused.
         route: How the bias is carried; see the matrix in the docs.
         overlap: ``any`` token that touches a span counts, only those ``inside``, or ``error`` when one straddles.
         padding: Side of the padding; ``generate`` needs ``left``.
@@ -153,6 +172,8 @@ def steer(
         factor=factor,
         strength=strength,
         scope=scope,
+        rule=rule,
+        share=share,
         overlap=overlap,
         padding=padding,
     )

@@ -1,4 +1,4 @@
-"""A batch of steered prompts as tensors: emphasis x gains x scope, one row a prompt.
+"""A batch of steered prompts as tensors: emphasis x gains x scope by a rule, one row a prompt.
 
 The bias that row ``b`` adds to the score of query column ``q`` and key column ``k`` in head ``h`` is::
 
@@ -8,6 +8,7 @@ The bias that row ``b`` adds to the score of query column ``q`` and key column `
 ``nats`` is 0 for unemphasised prompt tokens, so a query before the first emphasised token sees only zeros
 (the prefix law). ``lift`` is ``max(0, strongest nats of the row)``: PASTA leaves the model's own words undamped
 (Zhang et al. 2024, section 3.1 and their code), and suppression or negative gains never push them down.
+The rules ``flat`` and ``share`` have no lift, and ``share`` no nats: see :mod:`boldface.steering.rules`.
 ``sees`` is 1 while a lifted prompt token is visible to the query; behind a sliding window it becomes 0 once the
 emphasis has left the window, and the head is then the plain head. ``active`` carries the scope.
 
@@ -27,6 +28,7 @@ from boldface.emphasis.span import TokenSpan
 from boldface.emphasis.strength import MAX_STRENGTH
 from boldface.errors import HeadError, SpanError, StrengthError
 from boldface.profiles.heads import HeadGains
+from boldface.steering.rules import Rule, check_raising, check_rule
 
 Scope = Literal["all", "answer"]
 SCOPES: tuple[Scope, ...] = ("all", "answer")
@@ -41,16 +43,20 @@ class Steering:
         spans: Disjoint token spans with their strengths in nats.
         gains: Which heads are steered, and how far.
         scope: ``all`` steers every query (the paper); ``answer`` only queries from the last prompt token on.
+        rule: What the bias is: ``pasta``, ``flat`` or ``share``; see :mod:`boldface.steering.rules`.
+        share: For ``share``, and only there: the target share, between 0 and 1. How large the strength of a span is
+            then makes no difference; strength 0 is no emphasis, as ever.
 
     Raises:
-        SpanError: When spans overlap.
-        StrengthError: When some gain x strength exceeds the cap.
-        ValueError: When the scope is unknown.
+        SpanError: When spans overlap, or scope or rule is unknown.
+        StrengthError: When some gain x strength exceeds the cap, or share, strengths or gains do not go with the rule.
     """
 
     spans: tuple[TokenSpan, ...] = ()
     gains: HeadGains = field(default_factory=HeadGains)
     scope: Scope = "all"
+    rule: Rule = "pasta"
+    share: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spans", tuple(sorted(self.spans)))
@@ -61,6 +67,10 @@ class Steering:
                 )
         if self.scope not in SCOPES:
             raise SpanError(f"Unknown scope {self.scope!r}.", f"Choose one of {', '.join(SCOPES)}.")
+        check_rule(self.rule, self.share)
+        if self.rule == "share":  # its bias is no product of gain and strength, and the target bounds what it does
+            check_raising((span.strength for span in self.spans), self.gains.values())
+            return
         largest = max((abs(span.strength) for span in self.spans), default=0.0)
         reach = largest * max((abs(gain) for gain in self.gains.values()), default=0.0)
         if reach > MAX_STRENGTH:
@@ -80,7 +90,7 @@ class Plan:
     """The tensors of a steered batch.
 
     Attributes:
-        nats: (batch, width) float32, strength of every prompt column; 0 at padding.
+        nats: (batch, width) float32, strength of every prompt column; 0 at padding and in rows of rule ``share``.
         lift: (batch,) float32, strength that generated columns get.
         start: (batch,) int64, first steered query column: the first emphasised one, or the last of the prompt for
             scope ``answer``; NEVER for null rows.
@@ -88,6 +98,8 @@ class Plan:
         earliest_start: Smallest ``start``; queries before it are plain in every row.
         by_query: True when some row's scope is ``answer``, so that being active depends on the query.
         one_start: True when all queries from ``earliest_start`` on may be treated as active.
+        share: (batch, width) float32, the target share at the emphasised columns of rows of rule ``share``, 0
+            elsewhere; None without such a row.
     """
 
     nats: Tensor
@@ -97,6 +109,7 @@ class Plan:
     earliest_start: int
     by_query: bool
     one_start: bool
+    share: Tensor | None = None
 
     @property
     def batch(self) -> int:
@@ -131,6 +144,7 @@ class Plan:
             lift=repeat(self.lift),
             start=repeat(self.start),
             gains={layer: repeat(gain) for layer, gain in self.gains.items()},
+            share=None if self.share is None else repeat(self.share),
         )
 
     def to(self, device: torch.device) -> Plan:
@@ -141,6 +155,7 @@ class Plan:
             lift=self.lift.to(device),
             start=self.start.to(device),
             gains={layer: gain.to(device) for layer, gain in self.gains.items()},
+            share=None if self.share is None else self.share.to(device),
         )
 
     def row_bias(self, layer: int, key_start: int, key_stop: int, sees: Tensor | None = None) -> Tensor:
@@ -187,7 +202,7 @@ def build_plan(
         HeadError: When a layer or head does not exist or cannot be steered.
     """
     width = max(lengths) if width is None else width
-    nats = torch.zeros(len(rows), width, dtype=torch.float32)
+    nats, share = torch.zeros(2, len(rows), width, dtype=torch.float32)
     start, answers = [], []
     steered = sorted({layer for row in rows if not row.is_null for layer in row.gains.layers})
     for row in rows:
@@ -208,14 +223,19 @@ def build_plan(
         if columns:
             for (layer, head), gain in row.gains.items():
                 gains[layer][index][head] = gain
+        if row.share is not None:
+            share[index] = row.share * (nats[index] != 0)
+            nats[index] = 0
+    lifted = torch.tensor([row.rule == "pasta" for row in rows])
     return Plan(
         nats.to(device),
-        nats.clamp(min=0).amax(dim=1).to(device),
+        (nats.clamp(min=0).amax(dim=1) * lifted).to(device),
         torch.tensor(start, device=device),
         {layer: torch.tensor(gain, dtype=torch.float32, device=device) for layer, gain in gains.items()},
         earliest_start=min(start),
         by_query=any(answers),
         one_start=not any(answers) or len({column for column in start if column != NEVER}) == 1,
+        share=share.to(device) if share.any() else None,
     )
 
 

@@ -44,6 +44,27 @@ def bias(plan: Plan, layer: int, query_columns: Tensor, key_columns: Tensor, vis
     return active * (gain * nats + gain.clamp(min=0) * lift)
 
 
+def raising(plan: Plan, layer: int, query_columns: Tensor, key_columns: Tensor, weights: Tensor) -> Tensor:
+    """Return the bias of the rows of rule ``share``, entry by entry: (batch, heads, query, key) float64.
+
+    SpotLight (arXiv 2505.12025): log(share / mass) on the emphasis where its mass is below the share.
+
+    Args:
+        plan: The batch; it has such rows.
+        layer: A layer in ``plan.gains``.
+        query_columns: (query,) columns of the queries.
+        key_columns: (key,) columns of the keys.
+        weights: (batch, heads, query, key) float64, the unsteered probabilities; a sink's share is missing in them.
+    """
+    assert plan.share is not None
+    share = plan.share.double()[:, key_columns.clamp(max=plan.width - 1)] * (key_columns < plan.width)
+    share = share[:, None, None, :]  # batch, 1, 1, key
+    mass = (weights * (share > 0)).sum(-1, keepdim=True)
+    active = (query_columns[None, :] >= plan.start[:, None])[:, None, :, None]
+    short = active & (mass > 0) & (mass < share)
+    return plan.gains[layer].double()[:, :, None, None] * torch.where(short, torch.log(share / mass), 0.0)
+
+
 def attend(
     query: Tensor,
     key: Tensor,

@@ -18,12 +18,14 @@ from boldface.testing.laws import (
     check_window,
 )
 from boldface.testing.models import ARCHITECTURES, tiny
-from boldface.testing.mutants import MUTANTS
+from boldface.testing.mutants import MUTANTS, RULE_MUTANTS
+from boldface.testing.rules import check_masses, check_published
 from boldface.testing.sample import Sample, sample
 
 __all__ = [
     "ARCHITECTURES",
     "MUTANTS",
+    "RULE_MUTANTS",
     "TOLERANCE",
     "LawBroken",
     "Sample",
@@ -31,9 +33,11 @@ __all__ = [
     "check_detach",
     "check_generate",
     "check_isolation",
+    "check_masses",
     "check_null",
     "check_oracle",
     "check_prefix",
+    "check_published",
     "check_route",
     "check_scope",
     "check_window",

@@ -7,6 +7,7 @@ the compared values differ from the plain model's by at least 100 times the tole
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from boldface.attention.geometry import geometry
 from boldface.emphasis.span import TokenSpan
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Steering
+from boldface.steering.rules import Rule
 from boldface.testing.mutants import Mutant, faithful
 from boldface.testing.sample import PROMPT, Sample, sample
 
@@ -148,13 +150,20 @@ def check_decode(
     agree(got, forward(oracle or model, batch, "reference"), plain, max(2 * noise, TOLERANCE))
 
 
-def check_prefix(model: PreTrainedModel, route: str, batch: Sample | None = None, *, floor: float = TOLERANCE) -> None:
+def check_prefix(
+    model: PreTrainedModel,
+    route: str,
+    batch: Sample | None = None,
+    *,
+    floor: float = TOLERANCE,
+    mutant: Mutant = faithful,
+) -> None:
     """Demand that hidden states before the first emphasised token are the plain model's, and later ones are not.
 
     Tolerance: twice what the plain model shows between the whole and the first tokens alone, at least ``floor``.
     """
     batch = batch or sample(model)
-    plain, steered = _hidden(model, batch, None), _hidden(model, batch, route)
+    plain, steered = _hidden(model, batch, None), _hidden(model, batch, route, mutant=mutant)
     for row, first in enumerate(batch.plan.start.tolist()):
         stop = min(first, batch.ids.shape[1])
         alone = _hidden(model, batch, None, stop)
@@ -166,38 +175,39 @@ def check_prefix(model: PreTrainedModel, route: str, batch: Sample | None = None
             demand(effect >= MOVED * noise, f"row {row}: steering moved the rest by {effect:.1e} only")
 
 
-def check_scope(model: PreTrainedModel, route: str, *, floor: float = TOLERANCE) -> None:
+def check_scope(model: PreTrainedModel, route: str, *, floor: float = TOLERANCE, mutant: Mutant = faithful) -> None:
     """Demand that scope ``answer`` leaves hidden states plain, and so keys and values, up to the last prompt token."""
     batch = sample(model, scopes=("answer", "answer", "all"))
-    plain, steered = _hidden(model, batch, None), _hidden(model, batch, route)
+    plain, steered = _hidden(model, batch, None), _hidden(model, batch, route, mutant=mutant)
     last = batch.plan.width - 1
     error = distance(steered[:, :, :last], plain[:, :, :last])
     noise = max(2 * distance(_hidden(model, batch, None, last), plain[:, :, :last]), floor)
     demand(error <= noise, f"the prompt before its last token differs by {error:.1e}, {noise:.1e} allowed")
     effect = distance(steered[:, :2, last], plain[:, :2, last])
-    demand(effect >= MOVED * noise, f"the last prompt token moved by {effect:.1e} only")
+    demand(effect >= MOVED * noise, f"steering moved the last prompt token by {effect:.1e} only")
 
 
-def check_null(model: PreTrainedModel, route: str) -> None:
+def check_null(model: PreTrainedModel, route: str, rule: Rule = "pasta") -> None:
     """Demand that strength 0, no heads and no spans leave the plain model, bit by bit."""
-    head = HeadGains([(min(geometry(model).layers), 0)])
+    head, share = HeadGains([(min(geometry(model).layers), 0)]), 0.5 if rule == "share" else None
     nulls = (Steering((TokenSpan(3, 5, 0.0),), head), Steering((TokenSpan(3, 5, 4.6),)), Steering((), head))
-    batch = sample(model, rows=nulls)
+    batch = sample(model, rows=[replace(null, rule=rule, share=share) for null in nulls])
     demand(
         torch.equal(forward(model, batch, route), forward(model, batch, None)), "a null steering is not bit-identical"
     )
 
 
-def check_detach(model: PreTrainedModel, route: str) -> None:
-    """Demand that a detached model, also after an exception, is bit-identical and has the same config objects."""
+def check_detach(model: PreTrainedModel, route: str, *, mutant: Mutant = faithful) -> None:
+    """Demand that a model that was steered and detached, also by an exception, is bit-identical to before."""
     batch = sample(model)
     configs = {module: module.__dict__.get("config") for module in model.modules()}
     state = {module: set(module.__dict__) for module in model.modules()}
     hooks = {module: len(module._forward_pre_hooks) for module in model.modules()}
     plain = forward(model, batch, None)
-    forward(model, batch, route)
+    effect = distance(forward(model, batch, route, mutant), plain)
+    demand(effect >= MOVED * TOLERANCE, f"steering moved the values by {effect:.1e} only: there was nothing to undo")
     try:
-        with Attachment(model, batch.plan, prompt=batch.prompt, route=route):
+        with Attachment(model, mutant(batch.plan), prompt=batch.prompt, route=route):
             raise InterruptedError
     except InterruptedError:
         pass
@@ -211,21 +221,22 @@ def check_detach(model: PreTrainedModel, route: str) -> None:
         demand(len(module._forward_pre_hooks) == hooks[module], f"{type(module).__name__} keeps a hook")
 
 
-def check_isolation(model: PreTrainedModel, route: str) -> None:
+def check_isolation(model: PreTrainedModel, route: str, rule: Rule = "pasta", *, mutant: Mutant = faithful) -> None:
     """Demand that another emphasis in row 1 leaves row 0 as it is, bit by bit, while row 1 moves.
 
     Where the plain model itself mixes rows (experts batch the tokens of all rows, so that the rounding of one depends
     on the others), TOLERANCE is allowed.
     """
-    batch = sample(model)
+    batch = sample(model, rule=rule)
     first, _, third = batch.rows
-    other = Steering((TokenSpan(5, 9, 4.0),), first.gains)
+    other = replace(first, spans=(TokenSpan(5, 9, 4.0),))
     changed = sample(model, rows=(first, other, third))
-    left, right = (forward(model, each, route).view(*batch.ids.shape, -1) for each in (batch, changed))
+    left, right = (forward(model, each, route, mutant).view(*batch.ids.shape, -1) for each in (batch, changed))
     allowed = TOLERANCE if _mixes_rows(model, batch.ids) else 0.0
     error = distance(left[0], right[0])
     demand(error <= allowed, f"row 1 changed row 0 by {error:.1e}; {allowed:.1e} allowed")
-    demand(distance(left[1], right[1]) >= MOVED * TOLERANCE, "the other emphasis did not move its own row")
+    effect = distance(left[1], right[1])
+    demand(effect >= MOVED * TOLERANCE, f"the other emphasis moved its own row by {effect:.1e} only")
 
 
 def _mixes_rows(model: PreTrainedModel, ids: Tensor) -> bool:
@@ -236,7 +247,9 @@ def _mixes_rows(model: PreTrainedModel, ids: Tensor) -> bool:
         return any(not torch.equal(model(torch.cat((ids[:1], each))).logits[0], first) for each in others)
 
 
-def check_window(model: PreTrainedModel, route: str, *, decode: bool, floor: float = TOLERANCE) -> None:
+def check_window(
+    model: PreTrainedModel, route: str, *, decode: bool, floor: float = TOLERANCE, mutant: Mutant = faithful
+) -> None:
     """Demand that a windowed layer is plain for every query whose window the emphasis has left, and steered before.
 
     Steers the first windowed layer alone and compares what that layer gives, in one forward or token by token.
@@ -259,7 +272,7 @@ def check_window(model: PreTrainedModel, route: str, *, decode: bool, floor: flo
             hook.remove()
         return torch.cat(seen, dim=1)
 
-    plain, steered = (_steered(model, batch, each, faithful, run)[0] for each in (None, route))
+    plain, steered = (_steered(model, batch, each, mutant, run)[0] for each in (None, route))
     assert layer.window is not None
     leaves = span.end - 1 + layer.window  # first query that no longer sees the last emphasised token
     demand(leaves < PROMPT + 10, f"the emphasis never leaves the window of {layer.window}")
@@ -297,12 +310,14 @@ def check_generate(
         demand(error <= TOLERANCE, f"scores differ from the oracle's by {error:.1e}")
 
 
-def _hidden(model: PreTrainedModel, batch: Sample, route: str | None, stop: int | None = None) -> Tensor:
+def _hidden(
+    model: PreTrainedModel, batch: Sample, route: str | None, stop: int | None = None, mutant: Mutant = faithful
+) -> Tensor:
     def run() -> Tensor:
         output = model(**batch.inputs(0, stop), output_hidden_states=True, use_cache=False)
         return torch.stack(output.hidden_states)
 
-    states: Tensor = _steered(model, batch, route, faithful, run)
+    states: Tensor = _steered(model, batch, route, mutant, run)
     return states
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from boldface.steering.plan import Plan
+from boldface.steering.rules import Rule
 
 Mutant = Callable[[Plan], Plan]
 
@@ -32,4 +33,20 @@ def not_lifted(plan: Plan) -> Plan:
     return replace(plan, lift=torch.zeros_like(plan.lift))
 
 
+def lifted(plan: Plan) -> Plan:
+    """Lift generated tokens with the emphasis."""
+    return replace(plan, lift=plan.nats.clamp(min=0).amax(dim=1))
+
+
+def half_share(plan: Plan) -> Plan:
+    """Aim at half the share."""
+    return replace(plan, share=None if plan.share is None else plan.share / 2)
+
+
 MUTANTS: dict[str, Mutant] = {"no-op": no_op, "wrong head": wrong_head, "not lifted": not_lifted}
+"""Of rule ``pasta``."""
+RULE_MUTANTS: dict[Rule, dict[str, Mutant]] = {
+    "pasta": MUTANTS,
+    "flat": {"no-op": no_op, "wrong head": wrong_head, "lifted": lifted},
+    "share": {"no-op": no_op, "wrong head": wrong_head, "half the share": half_share},
+}

@@ -14,6 +14,7 @@ from boldface.attention.geometry import geometry
 from boldface.emphasis.span import TokenSpan
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Plan, Scope, Steering, build_plan
+from boldface.steering.rules import Rule
 
 PROMPT = 14
 ANSWER = 6
@@ -60,20 +61,31 @@ class Sample:
         return replace(self, ids=self.ids.to(device), real=self.real.to(device), plan=self.plan.to(device))
 
 
-def signed_gains(heads: dict[int, int]) -> HeadGains:
+def signed_gains(heads: dict[int, int], second: float = -0.5) -> HeadGains:
     """Return gains of every kind: full, fractional, negative, none; no head's neighbour is like it."""
-    kinds = (1.0, -0.5, 0.7, 0.0)
+    kinds = (1.0, second, 0.7, 0.0)
     return HeadGains({(layer, head): kinds[(head + layer) % 4] for layer in heads for head in range(heads[layer])})
 
 
-def steerings(heads: dict[int, int], scopes: Sequence[Scope] = ("all", "all", "all")) -> tuple[Steering, ...]:
-    """Return three rows: signed gains with a suppressed span, few heads with mild strengths, and nothing."""
+def steerings(
+    heads: dict[int, int], scopes: Sequence[Scope] = ("all", "all", "all"), rule: Rule = "pasta"
+) -> tuple[Steering, ...]:
+    """Return three rows: signed gains with a suppressed span, few heads with mild strengths, and nothing.
+
+    Rule ``share`` takes neither negative gains nor suppression, so there are none of them then.
+    """
     layers = sorted(heads)
     few = HeadGains({(layers[-1], 1): 1.0, (layers[0], 0): 0.6})
+    if rule == "share":
+        return (
+            Steering((TokenSpan(2, 4, 2.0), TokenSpan(9, 11, 4.6)), signed_gains(heads, 0.3), scopes[0], rule, 0.5),
+            Steering((TokenSpan(5, 8, 1.0),), few, scopes[1], rule, 0.9),
+            Steering(scope=scopes[2], rule=rule, share=0.5),
+        )
     return (
-        Steering((TokenSpan(2, 4, -2.0), TokenSpan(9, 11, 4.6)), signed_gains(heads), scopes[0]),
-        Steering((TokenSpan(5, 6, 1.0), TokenSpan(6, 8, 3.0)), few, scopes[1]),
-        Steering(scope=scopes[2]),
+        Steering((TokenSpan(2, 4, -2.0), TokenSpan(9, 11, 4.6)), signed_gains(heads), scopes[0], rule),
+        Steering((TokenSpan(5, 6, 1.0), TokenSpan(6, 8, 3.0)), few, scopes[1], rule),
+        Steering(scope=scopes[2], rule=rule),
     )
 
 
@@ -82,6 +94,7 @@ def sample(
     *,
     padding: Literal["left", "right"] | None = None,
     scopes: Sequence[Scope] = ("all", "all", "all"),
+    rule: Rule = "pasta",
     rows: Sequence[Steering] | None = None,
     answer: int = ANSWER,
     seed: int = 1,
@@ -92,12 +105,13 @@ def sample(
         model: Whose vocabulary and heads are used.
         padding: Side of the padding; None for rows of equal length.
         scopes: Scope of every row, for the default rows.
+        rule: Rule of all rows, for the default rows.
         rows: Other rows than :func:`steerings` gives.
         answer: Answer tokens after the prompt; the plan takes them as generated.
         seed: Seed of the token ids.
     """
     heads = geometry(model).heads
-    rows = steerings(heads, scopes) if rows is None else tuple(rows)
+    rows = steerings(heads, scopes, rule) if rows is None else tuple(rows)
     lengths = [PROMPT - 3 * (index % 2) if padding else PROMPT for index in range(len(rows))]
     generator = torch.Generator().manual_seed(seed)
     vocabulary = model.config.get_text_config().vocab_size

@@ -1,0 +1,67 @@
+"""Which heads an arm steers on a given model, and how strongly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from boldface.errors import TaskError
+from boldface.evaluation.arm import Arm
+from boldface.profiles.heads import Head, HeadGains
+
+SET = 0.5
+"""Heads of a learned profile whose gain is at least this make up its head set."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is steered in an arm.
+
+    Attributes:
+        gains: Head gains; empty for arms that steer nothing.
+        strength: Strength of the emphasis in nats.
+    """
+
+    gains: HeadGains
+    strength: float
+
+
+def aim(arm: Arm, heads: Mapping[int, int], profile: tuple[HeadGains, float] | None, seed: int) -> Aim:
+    """Return what an arm steers.
+
+    Args:
+        arm: The arm.
+        heads: Query heads of every layer of the model that can be steered.
+        profile: Gains and strength in nats of the model's profile; None when there is none.
+        seed: Of the random heads.
+
+    Raises:
+        TaskError: The arm needs a profile and there is none, or the profile has no head set.
+    """
+    if arm.heads == "none":
+        return Aim(HeadGains(), 0.0)
+    if arm.heads == "all":
+        everywhere = HeadGains({(layer, head): 1.0 for layer, count in heads.items() for head in range(count)})
+        return Aim(everywhere, arm.times * (arm.strength or 1.0))
+    if profile is None:
+        raise TaskError(f"The arm {arm.name!r} needs a profile.", "Name one with --profile, or leave the arm out.")
+    gains, own = profile
+    if arm.heads == "set":
+        gains = HeadGains({head: 1.0 for head, gain in gains.items() if gain >= SET})
+        if not gains:
+            raise TaskError(f"The profile has no head of gain {SET} or more.", f"Leave the arm {arm.name!r} out.")
+    elif arm.heads == "random":
+        gains = dealt(gains, heads, seed)
+    return Aim(gains, arm.times * (own if arm.strength is None else arm.strength))
+
+
+def dealt(gains: HeadGains, heads: Mapping[int, int], seed: int) -> HeadGains:
+    """Deal out the gains of every layer anew among all heads of that layer."""
+    dice = random.Random(f"random heads:{seed}")
+    drawn: dict[Head, float] = {}
+    for layer in gains.layers:
+        values = [gain for head, gain in gains.items() if head.layer == layer]
+        chosen = dice.sample(range(heads[layer]), len(values))
+        drawn |= {Head(layer, head): gain for head, gain in zip(chosen, values, strict=True)}
+    return HeadGains(drawn)

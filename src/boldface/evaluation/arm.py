@@ -1,0 +1,49 @@
+"""An arm: one way of putting an example to the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Writing = Literal["plain", "marked", "repeated", "few-shot"]
+Target = Literal["asked", "other", "random", "none"]
+Which = Literal["profile", "set", "all", "random", "none"]
+Rule = Literal["pasta", "flat", "share"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the table.
+
+    Attributes:
+        name: As people type it; a value behind ``=`` is part of it (``instaboost=5``).
+        title: As the report says it.
+        says: One sentence: what it is, and whose.
+        writing: How the prompt is written.
+        marker: For ``marked``: what is put on both sides of the emphasised words (a tag ``<mark>`` is closed properly).
+        emphasis: Which spans are steered: those ``asked``, another span (``other``), a ``random`` one of the same
+            length, or ``none``.
+        heads: Which heads are steered: those of the ``profile`` with its gains, the ``set`` of its heads of gain 1/2 or
+            more with gain 1, ``all`` with gain 1, ``random`` ones with the profile's gains in the same layers.
+        strength: In nats; None is the profile's own.
+        times: Factor on the strength.
+        shots: Answered examples before the prompt.
+        rule: ``pasta`` (generated tokens lifted too), ``flat`` (only the emphasised keys), ``share`` (raise the mass on
+            the emphasis to ``share``).
+        share: For ``share``: the target share.
+        placebo: Whether it should do nothing for obedience.
+    """
+
+    name: str
+    title: str
+    says: str
+    writing: Writing = "plain"
+    marker: str = ""
+    emphasis: Target = "none"
+    heads: Which = "none"
+    strength: float | None = None
+    times: float = 1.0
+    shots: int = 0
+    rule: Rule = "pasta"
+    share: float | None = None
+    placebo: bool = False

@@ -1,0 +1,143 @@
+"""The arms that stand in the tables: prompting, steering, peers' rules at their published settings, and placebos."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import Any
+
+from boldface.emphasis.strength import DEFAULT_STRENGTH
+from boldface.errors import TaskError
+from boldface.evaluation.arm import Arm
+
+_FIXED = (
+    Arm("plain", "plain", "The prompt as it stands, nothing steered (the paper's zero-shot)."),
+    Arm("repeated", "repeated", "The emphasised words stand once more at the end of the prompt.", writing="repeated"),
+    Arm(
+        "steered",
+        "steered",
+        "The profile's head gains and strength, by PASTA's rule (Zhang et al. 2024).",
+        emphasis="asked",
+        heads="profile",
+    ),
+    Arm(
+        "pasta",
+        "PASTA, head set",
+        "The paper's form: the profile's heads of gain 1/2 or more, all with gain 1, alpha 0.01.",
+        emphasis="asked",
+        heads="set",
+        strength=DEFAULT_STRENGTH,
+    ),
+    Arm(
+        "all-heads",
+        "all heads",
+        "Every head with gain 1 and alpha 0.01; the paper finds that it hurts.",
+        emphasis="asked",
+        heads="all",
+        strength=DEFAULT_STRENGTH,
+    ),
+    Arm(
+        "other-span",
+        "other span",
+        "The same gains with another span emphasised: what is left of the effect does not read the emphasis.",
+        emphasis="other",
+        heads="profile",
+        placebo=True,
+    ),
+    Arm(
+        "random-span",
+        "random span",
+        "The same gains with a random run of as many other words emphasised.",
+        emphasis="random",
+        heads="profile",
+        placebo=True,
+    ),
+    Arm(
+        "random-heads",
+        "random heads",
+        "The profile's gains dealt out at random among the heads of the same layers.",
+        emphasis="asked",
+        heads="random",
+        placebo=True,
+    ),
+)
+
+PUBLISHED = {"instaboost": 3.0, "autopasta": 100.0, "spotlight": 0.2}
+"""Settings of the peers: factor 3 (InstABoost's code), +log 100 (AutoPASTA), target share 0.2 (SpotLight's code)."""
+GRIDS: dict[str, tuple[float, ...]] = {
+    "steered": (0.25, 0.5, 0.75, 1.0, 1.25),
+    "pasta": (2.0, 5.0, 10.0, 30.0, 100.0),
+    "instaboost": (1.5, 3.0, 5.0, 9.0, 15.0),
+    "autopasta": (2.0, 5.0, 10.0, 30.0, 300.0),
+    "spotlight": (0.05, 0.1, 0.2, 0.3, 0.4),
+}
+"""What ``--tune`` tries on the validation split, five values for everybody: for ``steered`` a multiple of the profile's
+strength, for ``spotlight`` the target share, else a factor on the attention weight."""
+DEFAULT = (
+    "plain",
+    "marked=*",
+    'marked="',
+    "marked=<mark>",
+    "repeated",
+    "few-shot",
+    "steered",
+    "pasta",
+    "all-heads",
+    "other-span",
+    "random-span",
+    "random-heads",
+    "instaboost",
+    "autopasta",
+    "spotlight",
+)
+FORMS = (*(arm.name for arm in _FIXED), "marked=MARKER", "few-shot[=N]", *(f"{name}[=VALUE]" for name in GRIDS))
+SHOTS = 3
+
+
+def find_arm(name: str) -> Arm:
+    """Return an arm by name, as people type it: ``steered``, ``marked=*``, ``few-shot=5``, ``instaboost=5``.
+
+    Raises:
+        TaskError: There is no such arm, or its value is out of range.
+    """
+    fixed = next((arm for arm in _FIXED if arm.name == name), None)
+    if fixed:
+        return fixed
+    kind, _, value = name.partition("=")
+    if kind == "marked" and value:
+        says = "The emphasised words stand between these marks; nothing is steered."
+        return Arm(name, f"marked {value}", says, writing="marked", marker=value)
+    if kind == "few-shot" and re.fullmatch(r"[1-9]\d?|", value):
+        count = int(value or SHOTS)
+        says = f"{count} answered examples of the training split stand before the prompt; nothing is steered."
+        return Arm(name, f"few-shot ({count})", says, writing="few-shot", shots=count)
+    if kind in GRIDS:
+        return _with_value(name, kind, value)
+    raise TaskError(f"There is no arm {name!r}.", f"Choose among {', '.join(FORMS)}.")
+
+
+def _with_value(name: str, kind: str, text: str) -> Arm:
+    try:
+        value = float(text) if text else PUBLISHED[kind]
+    except ValueError:
+        value = math.nan
+    limit = 1.0 if kind == "spotlight" else 1e6
+    if not 0 < value < limit:
+        raise TaskError(
+            f"The value of the arm {name!r} is not between 0 and {limit:g}.", f"Write for example {kind}=2."
+        )
+    asked: dict[str, Any] = {"emphasis": "asked"}
+    if kind == "steered":
+        return replace(find_arm("steered"), name=name, title=f"steered × {value:g}", times=value)
+    if kind == "pasta":
+        says = "The paper's form at another alpha: head set, gain 1."
+        return replace(find_arm("pasta"), name=name, title=f"PASTA × {value:g}", says=says, strength=math.log(value))
+    if kind == "instaboost":
+        says = "Attention on the emphasised words × a factor in all heads, renormalised (Guardieiro et al. 2025)."
+        return Arm(name, f"InstABoost × {value:g}", says, heads="all", rule="flat", strength=math.log(value), **asked)
+    if kind == "autopasta":
+        says = "+ log factor on the emphasised words in the profile's head set (Zhang et al. 2024b, arXiv 2409.10790)."
+        return Arm(name, f"AutoPASTA × {value:g}", says, heads="set", rule="flat", strength=math.log(value), **asked)
+    says = "Attention on the emphasised words raised towards a target share in all heads (SpotLight, arXiv 2505.12025)."
+    return Arm(name, f"SpotLight {value:g}", says, heads="all", rule="share", share=value, **asked)

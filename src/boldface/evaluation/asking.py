@@ -1,0 +1,171 @@
+"""Put prompts to a model, batch by batch, and bring back answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from boldface.emphasis.tokens import EncodedPrompt
+from boldface.engine.model import Model
+from boldface.engine.scoring import continuation_logprobs, divergence, following, mean_logprob
+from boldface.engine.steer import Prepared, prepare
+from boldface.evaluation.aim import Aim
+from boldface.evaluation.arm import Arm
+from boldface.evaluation.complete import complete_at
+from boldface.evaluation.record import Cost
+from boldface.evaluation.writing import Prompt
+from boldface.tasks.example import Answer, Choose, Continue, Example, Generate
+
+READ = 64
+"""Most tokens of a given continuation that are read."""
+READ_ROWS = 4
+"""Rows whose full distributions are held at once."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An example as an arm puts it to the model.
+
+    Attributes:
+        example: The example.
+        prompt: What the arm made of it.
+        plain: What the plain arm makes of it.
+        encoded: The tokens of ``prompt``.
+    """
+
+    example: Example
+    prompt: Prompt
+    plain: Prompt
+    encoded: EncodedPrompt
+
+
+class Asker:
+    """Asks a model on behalf of one arm.
+
+    Args:
+        model: The model.
+        arm: The arm.
+        aim: What it steers.
+        route: How the bias is carried.
+    """
+
+    def __init__(self, model: Model, arm: Arm, aim: Aim, route: str = "auto") -> None:
+        self.model, self.arm, self.aim, self.route = model, arm, aim, route
+        self._known: dict[tuple[str, bool], list[int]] = {}
+
+    @property
+    def steering(self) -> dict[str, Any]:
+        """How the arm steers, as arguments of the engine; empty when it does not."""
+        if not self.aim.gains:
+            return {}
+        how = {"share": self.arm.share} if self.arm.rule == "share" else {"strength": self.aim.strength}
+        return {"heads": self.aim.gains, "rule": self.arm.rule, **how}
+
+    def encode(self, prompt: Prompt) -> EncodedPrompt:
+        """Return the tokens of a prompt and those its emphasis hits."""
+        return self._prepared([prompt]).rows.prompts[0]
+
+    def ask(self, batch: Sequence[Asked]) -> list[tuple[Answer, Cost]]:
+        """Ask one batch, whose questions are of one kind; the time of a row is its share of the batch's."""
+        question = batch[0].example.question
+        began = time.perf_counter()
+        if isinstance(question, Generate):
+            answers = self._generate(batch)
+        elif isinstance(question, Choose):
+            answers = self._choose(batch)
+        else:
+            answers = self._continue(batch)
+        seconds = (time.perf_counter() - began) / len(batch)
+        if isinstance(question, Generate):
+            answers = self._judged(batch, answers)
+        return [(answer, self._cost(asked, seconds)) for (answer, _), asked in zip(answers, batch, strict=True)]
+
+    def _generate(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
+        questions = [asked.example.question for asked in batch]
+        stop = _Complete(self.model.tokenizer, [question for question in questions if isinstance(question, Generate)])
+        stop.width = max(len(asked.encoded.ids) for asked in batch)
+        generations = self.model.generate(
+            [asked.prompt for asked in batch],
+            raw=True,
+            route=self.route,
+            max_new_tokens=max(question.max_new_tokens for question in stop.questions),
+            stopping_criteria=StoppingCriteriaList([stop]),
+            **self.steering,
+        )
+        answers = []
+        for generation, question in zip(generations, stop.questions, strict=True):
+            end = complete_at(generation.text, question)
+            ended = end is not None or generation.finish_reason == "stop"
+            answers.append((Answer(generation.text[:end], len(generation.ids), ended), generation.ids))
+        return answers
+
+    def _choose(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
+        read = self._read([asked.prompt for asked in batch], [()] * len(batch), steered=True)
+        answers: list[tuple[Answer, tuple[int, ...]]] = []
+        for logprobs, asked in zip(read, batch, strict=True):
+            assert isinstance(asked.example.question, Choose)
+            tokens = [self._follows(" " + word, asked)[0] for word in asked.example.question.candidates]
+            answers.append((Answer(logprobs=tuple(logprobs[0, tokens].tolist())), ()))
+        return answers
+
+    def _continue(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
+        answers: list[tuple[Answer, tuple[int, ...]]] = []
+        for few in _chunks(batch, READ_ROWS):
+            texts = [question.text for asked in few if isinstance(question := asked.example.question, Continue)]
+            tokens = [self._follows(text, asked)[:READ] for text, asked in zip(texts, few, strict=True)]
+            steered = self._read([asked.prompt for asked in few], tokens, steered=True)
+            plain = self._read([asked.plain for asked in few], tokens, steered=False)
+            answers += [(Answer(divergence=divergence(*pair)), ()) for pair in zip(plain, steered, strict=True)]
+        return answers
+
+    def _judged(
+        self, batch: Sequence[Asked], answers: list[tuple[Answer, tuple[int, ...]]]
+    ) -> list[tuple[Answer, tuple[int, ...]]]:
+        """Add how likely the plain model, after the plain prompt, finds the answers."""
+        judged = []
+        for few in _chunks(list(zip(batch, answers, strict=True)), READ_ROWS):
+            tokens = [ids for _, (_, ids) in few]
+            read = self._read([asked.plain for asked, _ in few], tokens, steered=False)
+            for (_, (answer, ids)), logprobs in zip(few, read, strict=True):
+                judged.append((replace(answer, plain_logprob=mean_logprob(logprobs, ids) if ids else None), ids))
+        return judged
+
+    def _read(self, prompts: Sequence[Prompt], tokens: Sequence[Sequence[int]], *, steered: bool) -> list[Tensor]:
+        prepared = self._prepared(prompts, steered=steered)
+        return continuation_logprobs(self.model, prepared, tokens, route=self.route if steered else "auto")
+
+    def _prepared(self, prompts: Sequence[Prompt], *, steered: bool = True) -> Prepared:
+        return prepare(self.model.model, self.model.tokenizer, prompts, **(self.steering if steered else {}))
+
+    def _follows(self, text: str, asked: Asked) -> list[int]:
+        """The tokens of ``text`` behind a prompt; looked up once for prompts that end alike."""
+        key = (text, asked.encoded.text[-1:].isspace())
+        if key not in self._known:
+            self._known[key] = following(self.model.tokenizer, text, asked.encoded.text)
+        return self._known[key]
+
+    def _cost(self, asked: Asked, seconds: float) -> Cost:
+        hit = sum(span.end - span.start for span in asked.encoded.spans)
+        return Cost(round(seconds, 4), len(asked.encoded.ids), hit, len(self.aim.gains))
+
+
+class _Complete(StoppingCriteria):
+    """Ends every row at its complete answer."""
+
+    def __init__(self, tokenizer: Any, questions: list[Generate]) -> None:
+        self.tokenizer, self.questions, self.width = tokenizer, questions, 0
+
+    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
+        texts = self.tokenizer.batch_decode(input_ids[:, self.width :], skip_special_tokens=True)
+        done = [complete_at(text, question) is not None for text, question in zip(texts, self.questions, strict=True)]
+        return torch.tensor(done, device=input_ids.device)
+
+
+def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,146 @@
+"""How an arm writes an example's prompt: which words stand there, and which are emphasised."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from boldface.emphasis.span import CharSpan, EmphasisedText, flatten
+from boldface.evaluation.arm import Arm
+from boldface.tasks.example import Example
+
+Setting = Literal["raw", "chat"]
+SETTINGS: tuple[Setting, ...] = ("raw", "chat")
+
+SHOTS = "\n###\n"
+"""Between few-shot examples, as PASTA's code joins them."""
+_TAG = re.compile(r"<(\w+)>")
+_WORD = re.compile(r"\S+")
+
+Prompt = EmphasisedText | list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A text whose last part may be the model's own.
+
+    Attributes:
+        text: The prompt, its spans those that the arm steers.
+        answer_start: Where the part begins that is the model's own; None when there is none.
+    """
+
+    text: EmphasisedText
+    answer_start: int | None
+
+
+def write(example: Example, arm: Arm, setting: Setting, shots: Sequence[Example] = ()) -> Prompt:
+    """Return the prompt of an arm: text for ``raw``, messages for ``chat``.
+
+    Args:
+        example: The example.
+        arm: How it is written and emphasised.
+        setting: With or without the model's chat template.
+        shots: Answered examples for a few-shot arm.
+    """
+    turn = _rewritten(_aimed(example, arm), arm, example)
+    if setting == "chat":
+        earlier = [
+            message for shot in shots for message in _messages(Turn(_bare(shot), shot.answer_start), shot.target)
+        ]
+        return earlier + _messages(turn)
+    lead = "".join(shot.prompt.text + (shot.target or "") + SHOTS for shot in shots)
+    return _inserted(turn, {0: lead}).text if lead else turn.text
+
+
+def _aimed(example: Example, arm: Arm) -> Turn:
+    """The prompt with the spans that the arm steers."""
+    spans = {
+        "asked": lambda: example.prompt.spans,
+        "other": lambda: example.other,
+        "random": lambda: random_spans(example),
+        "none": lambda: example.prompt.spans if arm.writing in ("marked", "repeated") else (),
+    }[arm.emphasis]()
+    return Turn(EmphasisedText(example.prompt.text, spans), example.answer_start)
+
+
+def random_spans(example: Example) -> tuple[CharSpan, ...]:
+    """Draw a run of as many words as are emphasised, away from them where the prompt is long enough.
+
+    The draw depends on the example alone. Empty when the prompt has no other word.
+    """
+    text, asked = example.prompt.text, flatten(example.prompt.spans, 1.0)
+    words = [match.span() for match in _WORD.finditer(text, 0, _users(example))]
+    free = [not any(start < span.end and span.start < end for span in asked) for start, end in words]
+    count = len(free) - sum(free)
+    runs: list[tuple[int, int]] = []
+    for length in range(min(count, sum(free)), 0, -1):
+        runs = [
+            (first, first + length) for first in range(len(words) - length + 1) if all(free[first : first + length])
+        ]
+        if runs:
+            break
+    if not runs:
+        return ()
+    first, last = random.Random(f"random span:{example.id}").choice(runs)
+    return (CharSpan(words[first][0], words[last - 1][1]),)
+
+
+def _users(example: Example) -> int:
+    """Where the user's words end."""
+    return len(example.prompt.text) if example.answer_start is None else example.answer_start
+
+
+def _rewritten(turn: Turn, arm: Arm, example: Example) -> Turn:
+    text, spans = turn.text.text, flatten(turn.text.spans, 1.0)
+    if arm.writing == "marked":
+        tag = _TAG.fullmatch(arm.marker)
+        closing = f"</{tag[1]}>" if tag else arm.marker
+        pieces = [(span.start, arm.marker) for span in spans] + [(span.end, closing) for span in spans]
+        turn = _inserted(turn, {place: "".join(piece for at, piece in pieces if at == place) for place, _ in pieces})
+    elif arm.writing == "repeated":
+        again = " ".join(text[span.start : span.end] for span in spans)
+        end = _users(example)
+        if end == len(text):
+            turn = _inserted(turn, {end: again + ("\n" if text.endswith("\n") else "")})
+        else:
+            turn = _inserted(turn, {end: again + ("\n\n" if text[:end].endswith("\n\n") else " ")})
+    if arm.writing in ("marked", "repeated"):
+        turn = replace(turn, text=EmphasisedText(turn.text.text))
+    return turn
+
+
+def _inserted(turn: Turn, pieces: dict[int, str]) -> Turn:
+    """Put pieces of text before characters; what is emphasised, and whose words they are, moves with them."""
+    text, places = turn.text.text, sorted(pieces)
+    joined = "".join(
+        text[start:end] + pieces.get(end, "") for start, end in zip([0, *places], [*places, len(text)], strict=True)
+    )
+
+    def moved(place: int, *, before: bool) -> int:
+        return place + sum(len(pieces[at]) for at in places if at < place or (at == place and before))
+
+    spans = [
+        replace(span, start=moved(span.start, before=True), end=moved(span.end, before=False))
+        for span in turn.text.spans
+    ]
+    start = None if turn.answer_start is None else moved(turn.answer_start, before=True)
+    return Turn(EmphasisedText(joined, tuple(spans)), start)
+
+
+def _messages(turn: Turn, answer: str | None = None) -> list[dict[str, Any]]:
+    """A user's turn, and what the assistant has said or begun to say."""
+    text, start = turn.text.text, turn.answer_start
+    asked = text[:start].rstrip()
+    spans = [
+        {"start": span.start, "end": min(span.end, len(asked))} for span in turn.text.spans if span.start < len(asked)
+    ]
+    user: dict[str, Any] = {"role": "user", "content": asked} | ({"spans": spans} if spans else {})
+    said = ("" if start is None else text[start:]) + (answer or "")
+    return [user, {"role": "assistant", "content": said.strip()}] if said.strip() else [user]
+
+
+def _bare(example: Example) -> EmphasisedText:
+    return EmphasisedText(example.prompt.text)

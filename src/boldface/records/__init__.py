@@ -1,0 +1,1 @@
+"""The one append-only, resumable store of results."""

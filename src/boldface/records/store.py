@@ -1,0 +1,130 @@
+"""A file of records, JSON Lines: the facts first, then one record a line, only ever appended.
+
+A process may be killed at any moment: half a last line is dropped when the file is opened again, and what stands there
+is never computed twice, since every record has a key that says all that its content depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from boldface.errors import RecordError
+
+SCHEMA_VERSION = 1
+
+
+class Store:
+    """An open file of records. Use as a context manager; a second process is refused while it is open.
+
+    Args:
+        path: The file; its folder is made.
+        facts: What every record of the file depends on (model, versions, ...), JSON values.
+
+    Raises:
+        RecordError: The file holds other facts, another schema, damaged lines, or is open elsewhere.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
+        self.path, self.facts = path, json.loads(json.dumps(facts))
+        self.records: dict[str, dict[str, Any]] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(f"{path}.lock", timeout=0)
+
+    def __enter__(self) -> Store:
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise RecordError(f"{self.path} is being written by another process.", "Wait for it.") from None
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def append(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write records in one go; those whose ``key`` is there already are left out."""
+        fresh = {record["key"]: dict(record) for record in records if record["key"] not in self.records}
+        if fresh:
+            self._write("".join(_line(record) for record in fresh.values()))
+            self.records |= fresh
+
+    def _open(self) -> None:
+        if not self.path.exists() or not self.path.stat().st_size:
+            self._write(_line({"schema_version": SCHEMA_VERSION, "facts": self.facts}))
+            return
+        whole = _whole_length(self.path)
+        if whole < self.path.stat().st_size:
+            os.truncate(self.path, whole)
+        if not whole:
+            self._open()
+            return
+        facts, records = read(self.path)
+        if facts != self.facts:
+            raise RecordError(
+                f"{self.path} was made with {_difference(facts, self.facts)}.", "Name another file, or go back to that."
+            )
+        self.records = {record["key"]: record for record in records}
+
+    def _write(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the facts and the whole records of a file, in the order in which they were written.
+
+    Raises:
+        RecordError: The file is no file of records.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error}.", "Name a file of records.") from error
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    try:
+        head, *records = (json.loads(line) for line in lines)
+        version, facts = head["schema_version"], head["facts"]
+        if any(not isinstance(record["key"], str) for record in records):
+            raise TypeError("a key is no text")
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordError(f"{path} is no file of records: {error}.", "Name one that boldface wrote.") from error
+    if version != SCHEMA_VERSION:
+        raise RecordError(
+            f"{path} has schema_version {version!r}; this boldface reads {SCHEMA_VERSION}.", "Use that boldface."
+        )
+    return facts, records
+
+
+def key_of(**content: Any) -> str:
+    """Return the key of a record: a digest of all that its content depends on (JSON values)."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _whole_length(path: Path) -> int:
+    return path.read_bytes().rfind(b"\n") + 1
+
+
+def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    names = sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name))
+    return ", ".join(f"{name} {there.get(name)!r}, not {here.get(name)!r}" for name in names)
