@@ -9,7 +9,7 @@ import pytest
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.evaluation.record import AnswerRecord, Case, Cost, example_line, session_line, skip_line
 from boldface.records.store import Store, key_of
-from boldface.tasks.example import Answer, Continue, Example, Generate
+from boldface.tasks.example import Answer, Choose, Continue, Example, Generate
 from boldface.tasks.task import Metric, Task
 
 if TYPE_CHECKING:
@@ -194,3 +194,47 @@ def results(tmp_path: Path, tasks):
         return Results.load(paths, tasks)
 
     return load
+
+
+@pytest.fixture
+def llama(byte_llama):
+    """The tiny model as boldface runs it."""
+    import boldface
+
+    return boldface.Model(*byte_llama, name="tiny")
+
+
+@pytest.fixture
+def profile():
+    """Gains and strength for the tiny model."""
+    from boldface.profiles.heads import HeadGains
+
+    return HeadGains.parse("L0H1, L0H2, L1H0, L1H3=0.5"), 4.6
+
+
+@pytest.fixture
+def chores() -> Task:
+    """A task of eight rows a split; each row writes, picks and reads."""
+
+    def examples(data: object, split: str, variant: str):
+        for row in range(8):
+            text = f"{split}{' word' * (1 + row * 5 % 8)} Say yes. Then stop:"
+            start = text.index("Say")
+            for kind, question in (
+                ("writes", Generate(6)),
+                ("picks", Choose(("yes", "no"))),
+                ("reads", Continue(" yes, it is")),
+            ):
+                yield Example(
+                    f"{row}.{kind}",
+                    f"{row}",
+                    EmphasisedText(text, (CharSpan(start, start + 8),)),
+                    question,
+                    other=(CharSpan(start + 9, len(text)),),
+                    target=" yes",
+                )
+
+    def score(example: Example, answer: Answer) -> dict[str, float | None]:
+        return {"right": float(answer.logprobs[0] > answer.logprobs[1]) if answer.logprobs else None}
+
+    return Task("chores", "Chores", "Three kinds.", (Metric("right", "Right", "Yes is likelier."),), examples, score)

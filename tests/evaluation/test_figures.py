@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ NUMBERS = st.floats(-1e4, 1e4).map(lambda number: round(number, 3))
 @given(st.lists(NUMBERS, min_size=1))
 def test_an_axis_holds_its_values(means: list[float]):
     """Every mean lies on the axis; its two to ten ticks are evenly spaced from one end to the other."""
-    axis = axis_of(BITS, [Estimate(mean, None, None, None, 1) for mean in means])
+    axis = axis_of(BITS, [Estimate(mean, inf, -inf, inf, 1) for mean in means])
     assert axis.low <= min(means) <= max(means) <= axis.high
     places = [place for place, _ in axis.ticks]
     assert places[0] == 0 and places[-1] == 100
@@ -81,8 +82,8 @@ def test_numbers_are_written_for_people():
     assert written(-0.0234, "share", signed=True) == "−2.3"
     assert written(-0.0001, "share", signed=True) == "0.0"
     assert with_error(Estimate(3.14159, 0.1, 3, 3.3, 9), "bits") == "3.14 ± 0.10"
-    assert with_error(Estimate(1.0, None, None, None, 1), "count") == "1.00"
+    assert with_error(Estimate(1.0, inf, -inf, inf, 1), "count") == "1.00"
     assert interval(0.1, 0.2, "share") == "[10.0, 20.0]"
-    assert interval(None, None, "share") == "none"
+    assert interval(-inf, inf, "share") == "none"
     assert [p_value(p) for p in (0.0001, 0.0421, 0.5)] == ["< 0.001", "0.042", "0.50"]
     assert [seconds(time) for time in (0.0123, 2.5)] == ["12.3 ms", "2.50 s"]

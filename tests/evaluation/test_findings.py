@@ -86,3 +86,15 @@ def test_divergence_and_cost_are_told(measured):
     found = told(measured({"plain": 10, "steered": 20}, divergence={"plain": 0.0, "steered": 0.04}))
     assert "0.040 nats a token" in found["steered: where emphasis should not matter"][1]
     assert "1.50 × the time of plain over 5 tasks" in found["steered: cost"][1]
+
+
+def test_tasks_that_cannot_be_compared_are_named(measured):
+    """A task that only one of two arms answered is listed as n/a beside the others, and alone gives no verdict."""
+    results = measured({"plain": 10, "steered": 38})
+    for case in results.cases[1:]:
+        del results.contents.answers[case]["steered"]
+    verdict, text = told(results)["steered: obeys"]
+    assert verdict == "yes"
+    assert text.endswith("n/a, not answered by both: pronouns; wikibios; counterfact.")
+    alone = measured({"plain": 10}, skipped={"steered": "no profile"})
+    assert told(alone)["steered: obeys"] == ("n/a", "n/a, not answered by both: json; pronouns; wikibios; counterfact.")

@@ -207,3 +207,18 @@ def test_twenty_thousand_answers_in_ten_seconds(tmp_path, says, tasks, case):
             assert found.difference(case, arm, metric.name).n == 2000
     took = time.process_time() - began
     assert took < 10
+
+
+def test_a_third_arm_shortens_no_difference(results, says, case):
+    """Fluency at equal length is compared between the two arms alone, however short the answers of a third."""
+    told = {
+        "plain": {"r": ["one two three four five six seven"]},
+        "steered": {"r": ["one two three three three three three"]},
+        "few-shot": {"r": ["one two three"]},
+    }
+    found = results(says(told))
+    assert (
+        found.estimate(case, "steered", "matched_entropy").mean == found.estimate(case, "plain", "matched_entropy").mean
+    )
+    assert found.difference(case, "steered", "matched_entropy").mean < -0.5
+    assert found.difference(case, "steered", "matched_entropy", against="few-shot").mean == 0

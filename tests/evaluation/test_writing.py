@@ -47,6 +47,24 @@ def test_raw_prompts(arm, text, spans):
     assert (prompt.text, emphasised(prompt)) == (text, spans)
 
 
+def test_a_mark_at_the_end_stands_once():
+    """Words that end the prompt are closed by one mark, like all others."""
+    example = Example("1", "1", EmphasisedText("Now be brief.", (CharSpan(4, 13),)), Choose(("a",)))
+    assert write(example, find_arm("marked=*"), "raw").text == "Now *be brief.*"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Be brief. Go.", "Be brief. Go. Be brief."), ("Be brief. Go:\n", "Be brief. Go:\nBe brief.\n")],
+)
+def test_what_is_repeated_stands_apart(text, expected):
+    """Where the user's words end the emphasised ones stand again, never glued to the last of them."""
+    example = Example("1", "1", EmphasisedText(text, (CharSpan(0, 9),)), Choose(("a",)))
+    assert write(example, find_arm("repeated"), "raw").text == expected
+    inside = Example("1", "1", EmphasisedText(text + "A", (CharSpan(0, 9),)), Choose(("a",)), answer_start=len(text))
+    assert write(inside, find_arm("repeated"), "raw").text == expected + ("A" if expected[-1].isspace() else " A")
+
+
 def test_few_shot_prompts_join_answered_examples():
     """Answered examples stand before the prompt, joined as PASTA's code joins them."""
     prompt = write(EXAMPLE, find_arm("few-shot=1"), "raw", [EXAMPLE])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boldface.metrics.formats import FORMATS, first_block, format_of
+from boldface.metrics.formats import FORMATS, first_block
 
 PIECES = [
     "- ",
@@ -55,9 +55,8 @@ PIECES = [
         ("", None),
     ],
 )
-def test_format_of(text: str, expected: str | None):
+def test_formats(text: str, expected: str | None):
     """Each format is told by its shape, and what has none of them is told so."""
-    assert format_of(text) == expected
     assert [name for name, obeys in FORMATS.items() if obeys(text)] == ([expected] if expected else [])
 
 

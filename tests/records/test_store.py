@@ -78,6 +78,45 @@ def test_a_refused_file_is_left_alone_and_unlocked(tmp_path):
     assert path.read_text() == '{"hello": 1}\n'
 
 
+@pytest.mark.parametrize(
+    "content", [b"notes", b"\x89PNG\r\n\x1a\n\x00", b'{"schema_version":1,"facts":{"model":"other']
+)
+def test_a_file_of_something_else_is_never_cut(tmp_path, content):
+    """What does not end in a line break may be torn, but only a file of these very facts is cut."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(RecordError), Store(path, FACTS):
+        pass
+    assert path.read_bytes() == content
+
+
+def test_other_facts_leave_a_torn_file_alone(tmp_path):
+    """A file that was killed while it was written is cut by its own run only."""
+    path = filled(tmp_path / "a.jsonl")
+    path.write_bytes(path.read_bytes()[:-2])
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match="was made with"), Store(path, {"model": "other"}):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_places_that_cannot_be_written_are_told(tmp_path):
+    """A folder, and a file in a file, are refused as a RecordError."""
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "a.jsonl"):
+        with pytest.raises(RecordError, match="cannot be written"), Store(path, FACTS):
+            pass
+
+
+def test_numbers_are_finite(tmp_path):
+    """What JSON has no word for is an error, and nothing of it is written."""
+    path = filled(tmp_path / "a.jsonl")
+    before = path.read_bytes()
+    with Store(path, FACTS) as store, pytest.raises(RecordError, match="not finite"):
+        store.append([{"key": "9", "value": 1.0}, {"key": "10", "value": float("nan")}])
+    assert path.read_bytes() == before
+
+
 def test_a_damaged_line_is_told(tmp_path):
     """A whole line that is no JSON is an error, never skipped."""
     path = filled(tmp_path / "a.jsonl")

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from boldface.emphasis.span import CharSpan
 from boldface.tasks.data import Data
-from boldface.tasks.evidence import TASKS, example, score
+from boldface.tasks.evidence import SQUAD, TASKS, example, score
 from boldface.tasks.example import Answer, Example
 from boldface.tasks.passages import Item, Passage
+from boldface.tasks.split import SPLITS
 from boldface.tasks.task import Task
 
 ITEM = Item(
@@ -71,6 +75,22 @@ def test_no_rival():
 def test_scores(text: str, em: float, f1: float, contains: float):
     """The first line is scored; yes and no count whole for F1; containment is by words."""
     assert score(example(ITEM, 2), Answer(text)) == {"em": em, "f1": pytest.approx(f1), "contains": contains}
+
+
+def test_questions_on_one_text_are_of_one_split(tmp_path: Path):
+    """However many questions a paragraph has, none of them is in another split."""
+    questions = [
+        {"id": str(number), "question": f"Who is {number}?", "answers": [{"text": "Ann", "answer_start": 0}]}
+        for number in range(30)
+    ]
+    articles = [
+        {"title": "A", "paragraphs": [{"context": text, "qas": questions}]} for text in ("Ann one.", "Ann two.")
+    ]
+    (tmp_path / "squad").mkdir()
+    (tmp_path / "squad" / "dev-v1.1.json").write_text(json.dumps({"version": "1.1", "data": articles}), "utf-8")
+    counts = [len(list(SQUAD.examples(Data(tmp_path), split, "original"))) for split in SPLITS]
+    assert sum(counts) == 60
+    assert set(counts) <= {0, 30, 60}
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

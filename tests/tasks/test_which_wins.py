@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from boldface.metrics.formats import FORMATS, format_of
+from boldface.metrics.formats import FORMATS
 from boldface.tasks.biographies import Biography
 from boldface.tasks.data import Data
 from boldface.tasks.example import Answer
@@ -79,5 +79,5 @@ def test_real_rows(data: Data):
     assert len(orders) == 30
     for asked in found:
         assert len(asked.prompt.text.split("\n")[0].split()) <= 62
-        assert format_of(asked.target or "") == asked.info["wanted"]
+        assert FORMATS[asked.info["wanted"]](asked.target or "")
         assert score(asked, Answer(asked.target or ""))["right"] == 1

@@ -6,18 +6,21 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from boldface.cli import options
-from boldface.errors import BoldfaceError, MissingError, TaskError
+from boldface.errors import BoldfaceError, HeadError, MissingError, TaskError
 
 if TYPE_CHECKING:
     from boldface.engine.model import Model
     from boldface.evaluation.run import Request
     from boldface.profiles.heads import HeadGains
+    from boldface.tasks.data import Data
 
+EXTRA = ("langdetect", "nltk", "numpy", "scipy")
+"""What only evaluation needs."""
 WHAT, KEPT, SHOWN = "What is measured", "What is kept", "What is shown"
 
 Tasks = Annotated[
@@ -131,34 +134,42 @@ def evaluate(
 
     Every answer is kept; the same command goes on where it was interrupted.
     """
+    require_extra()
     from boldface.cli import measured
 
-    require_extra()
+    if compare is not None and (rescore or report or markdown):
+        raise BoldfaceError("--compare stands alone.", "Leave --from, --report and --markdown out, or --compare.")
+    if tune and (rescore or compare):
+        raise BoldfaceError("Nothing is run, so nothing can be tuned.", "Leave --tune out, or --from and --compare.")
     if compare is not None:
         measured.show_comparison(*compare)
         return
-    from boldface.evaluation.results import Results
-
+    measured.check_places(report, markdown)
     if rescore:
-        measured.show(Results.load(rescore), report, markdown)
+        measured.show(measured.together(rescore), report, markdown)
         return
     from boldface.engine.settings import settings as resolve
+    from boldface.evaluation.tune import tunable
     from boldface.tasks.data import Data
 
     folder = Data(resolve(data=data).data)
     request = _request(tasks, arms, rows, split, settings, variants, batch, seed)
+    if tune is not None:
+        tunable(request)
+    path = out or Path("evaluation") / f"{Path(model).name or 'model'}.jsonl"
+    measured.check_places(path)
     check_data(request, folder)
+    from boldface.cli import measuring
     from boldface.cli.generate import load
 
     loaded = load(model, cache=cache, offline=offline, threads=threads, dtype=dtype)
     heads = _heads(loaded, profile)
-    path = out or Path("evaluation") / f"{Path(loaded.name).name}.jsonl"
     began = {
         "command": shlex.join(["boldface", *sys.argv[1:]]),
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    measured.run(loaded, request, folder, path, heads, tune=tune, route=route, session=began)
-    measured.show(Results.load([path]), report, markdown)
+    measuring.run(loaded, request, folder, path, heads, tune=tune, route=route, session=began)
+    measured.show(measured.together([path]), report, markdown)
 
 
 def _request(
@@ -177,8 +188,8 @@ def _request(
         tuple(find_arm(name) for name in dict.fromkeys(wanted)),
         rows,
         split,  # type: ignore[arg-type]
-        tuple(words(settings)),  # type: ignore[arg-type]
-        tuple(words(variants)),
+        tuple(dict.fromkeys(words(settings))),  # type: ignore[arg-type]
+        tuple(dict.fromkeys(words(variants))),
         batch,
         seed,
     )
@@ -196,17 +207,28 @@ def words(text: str) -> list[str]:
     return found
 
 
-def check_data(request: Request, data: Any) -> None:
-    """Read the first example of every case, so that a missing file is told before a model is loaded."""
+def check_data(request: Request, data: Data) -> None:
+    """Read the first example of every case, so that what is missing is told before a model is loaded.
+
+    Raises:
+        MissingError: A data set is not there.
+        TaskError: A case is empty.
+    """
+    from boldface.cli import terminal
+    from boldface.evaluation.run import take
+
+    for task in request.tasks:
+        if lacking := [name for name in request.variants if name not in task.variants]:
+            terminal.note(f"{task.name} has no wording {' or '.join(lacking)}, and is left out there.")
     for task, case in request.cases:
-        next(iter(task.examples(data, case.split, case.variant)), None)  # type: ignore[arg-type]
+        take(task, case, data, 1)
 
 
 def require_extra() -> None:
     """Raise MissingError when what only evaluation needs is not installed."""
     from importlib.util import find_spec
 
-    if missing := [name for name in ("scipy", "nltk") if find_spec(name) is None]:
+    if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise MissingError(f"{' and '.join(missing)} is not installed.", "Run: pip install 'boldface[evaluate]'")
 
 
@@ -215,7 +237,7 @@ def _heads(model: Model, profile: str | None) -> tuple[HeadGains, float] | None:
 
     try:
         return select_heads(model.model, profile)
-    except BoldfaceError:
+    except HeadError:
         if profile is not None:
             raise
         return None  # arms that need one say so

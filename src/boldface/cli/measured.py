@@ -1,72 +1,50 @@
-"""What ``boldface evaluate`` shows: the bar while it runs, and the tables afterwards."""
+"""What ``boldface evaluate`` shows in the end: the tables, the page, and two files side by side; no model is run."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from boldface.cli import terminal
-from boldface.engine.fingerprint import fingerprint
-from boldface.engine.model import Model
+from boldface.errors import BoldfaceError, RecordError
 from boldface.evaluation.compare import Row, compare, unmatched
 from boldface.evaluation.markdown import render_markdown
 from boldface.evaluation.numerals import interval, p_value, with_error, written
-from boldface.evaluation.record import session_line
 from boldface.evaluation.report import render_html
 from boldface.evaluation.results import Results
-from boldface.evaluation.run import Request, Step, evaluate
-from boldface.evaluation.tune import tuned
 from boldface.metrics.statistics import Estimate
-from boldface.profiles.heads import HeadGains
-from boldface.records.store import Store, key_of
-from boldface.tasks.data import Data
 
 
-def run(
-    model: Model,
-    request: Request,
-    data: Data,
-    path: Path,
-    profile: tuple[HeadGains, float] | None,
-    *,
-    tune: int | None,
-    route: str,
-    session: Mapping[str, Any],
-) -> None:
-    """Evaluate with a bar on standard error, keeping every answer in ``path``."""
-    with Store(path, facts(model, profile, request.seed)) as store:
-        store.append([session_line(**session, threads=torch.get_num_threads(), cpu=platform.processor() or "")])
-        if tune is not None:
-            with _bar() as bar:
-                request = tuned(model, request, data, store, profile=profile, rows=tune, watch=_Watch(bar, "tuning"))
-        with _bar() as bar:
-            evaluate(model, request, data, store, profile=profile, watch=_Watch(bar), route=route)
+def together(paths: list[Path]) -> Results:
+    """Return the results of files as those of one run.
+
+    Raises:
+        RecordError: A file cannot be read, or their answers depend on different facts.
+    """
+    results = Results.load(paths)
+    (first, facts), *others = results.facts.items()
+    for path, there in others:
+        if names := sorted(name for name in facts.keys() | there.keys() if facts.get(name) != there.get(name)):
+            raise RecordError(
+                f"{first} and {path} are no one run: they differ in {', '.join(names)}.",
+                "Show them one by one, or beside each other: boldface evaluate --compare A B.",
+            )
+    return results
 
 
-def facts(model: Model, profile: tuple[HeadGains, float] | None, seed: int) -> dict[str, Any]:
-    """Return what every answer of a file depends on."""
-    gains, strength = profile or (HeadGains(), 0.0)
-    steered = {"heads": len(gains), "strength": strength, "digest": key_of(gains=str(gains), strength=strength)}
-    return {
-        "model": model.name,
-        "fingerprint": fingerprint(model.model, model.tokenizer),
-        "dtype": str(model.model.dtype).removeprefix("torch."),
-        "device": str(model.model.device),
-        "profile": steered if profile else None,
-        "seed": seed,
-        "boldface": version("boldface"),
-        "torch": version("torch"),
-        "transformers": version("transformers"),
-    }
+def check_places(*paths: Path | None) -> None:
+    """Refuse files that cannot be written, before anything runs for them.
+
+    Raises:
+        BoldfaceError: One is a folder, or its folder is a file.
+    """
+    for path in filter(None, paths):
+        if path.is_dir():
+            raise BoldfaceError(f"{path} is a folder.", "Name a file.")
+        if folder := next((folder for folder in path.parents if folder.exists() and not folder.is_dir()), None):
+            raise BoldfaceError(f"{folder} is a file, not a folder.", "Name a file elsewhere.")
 
 
 def show(results: Results, report: Path | None, markdown: Path | None) -> None:
@@ -115,34 +93,3 @@ def _difference(row: Row) -> tuple[str, str, str, str]:
     alone = f" ({found.missing} alone)" if found.missing else ""
     between = interval(found.low, found.high, unit, signed=True)
     return written(found.mean, unit, signed=True), between, p_value(row.holm), f"{found.n}{alone}"
-
-
-class _Rate(ProgressColumn):
-    """Answers a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f}/s" if task.speed else "–/s", style="progress.data.speed")
-
-
-class _Watch:
-    """Moves the bar; what stood in the file already does not count for the rate."""
-
-    def __init__(self, bar: Progress, verb: str = "evaluating") -> None:
-        self.bar, self.verb = bar, verb
-        self.line = bar.add_task(verb, total=None)
-
-    def __call__(self, step: Step) -> None:
-        where = f"{self.verb} {step.case.task} ({step.case.setting}), {step.arm}"
-        self.bar.update(self.line, description=where, total=step.total, advance=step.done)
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=terminal.margin(),
-        transient=True,
-    )

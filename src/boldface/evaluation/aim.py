@@ -37,22 +37,23 @@ def aim(arm: Arm, heads: Mapping[int, int], profile: tuple[HeadGains, float] | N
         seed: Of the random heads.
 
     Raises:
-        TaskError: The arm needs a profile and there is none, or the profile has no head set.
+        TaskError: The arm needs a profile and there is none, or the profile has no head for it.
     """
     if arm.heads == "none":
         return Aim(HeadGains(), 0.0)
     if arm.heads == "all":
         everywhere = HeadGains({(layer, head): 1.0 for layer, count in heads.items() for head in range(count)})
-        return Aim(everywhere, arm.times * (arm.strength or 1.0))
+        return Aim(everywhere, arm.times * (1.0 if arm.strength is None else arm.strength))
     if profile is None:
         raise TaskError(f"The arm {arm.name!r} needs a profile.", "Name one with --profile, or leave the arm out.")
     gains, own = profile
     if arm.heads == "set":
         gains = HeadGains({head: 1.0 for head, gain in gains.items() if gain >= SET})
-        if not gains:
-            raise TaskError(f"The profile has no head of gain {SET} or more.", f"Leave the arm {arm.name!r} out.")
     elif arm.heads == "random":
         gains = dealt(gains, heads, seed)
+    if not gains:
+        least = f" of gain {SET} or more" if arm.heads == "set" else ""
+        raise TaskError(f"The profile has no head{least}.", f"Leave the arm {arm.name!r} out.")
     return Aim(gains, arm.times * (own if arm.strength is None else arm.strength))
 
 

@@ -113,13 +113,13 @@ def find_arm(name: str) -> Arm:
         says = f"{count} answered examples of the training split stand before the prompt; nothing is steered."
         return Arm(name, f"few-shot ({count})", says, writing="few-shot", shots=count)
     if kind in GRIDS:
-        return _with_value(name, kind, value)
+        return _with_value(name, kind, value if "=" in name else f"{PUBLISHED[kind]:g}")
     raise TaskError(f"There is no arm {name!r}.", f"Choose among {', '.join(FORMS)}.")
 
 
 def _with_value(name: str, kind: str, text: str) -> Arm:
     try:
-        value = float(text) if text else PUBLISHED[kind]
+        value = float(text)
     except ValueError:
         value = math.nan
     limit = 1.0 if kind == "spotlight" else 1e6

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
+from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.emphasis.tokens import EncodedPrompt
 from boldface.engine.model import Model
 from boldface.engine.scoring import continuation_logprobs, divergence, following, mean_logprob
@@ -67,9 +68,23 @@ class Asker:
         how = {"share": self.arm.share} if self.arm.rule == "share" else {"strength": self.aim.strength}
         return {"heads": self.aim.gains, "rule": self.arm.rule, **how}
 
-    def encode(self, prompt: Prompt) -> EncodedPrompt:
-        """Return the tokens of a prompt and those its emphasis hits."""
-        return self._prepared([prompt]).rows.prompts[0]
+    def rehearse(self) -> None:
+        """Steer one short prompt, so that a strength, heads or a route that the model cannot have is told at once.
+
+        Raises:
+            BoldfaceError: The arm cannot be run on this model.
+        """
+        spans = (CharSpan(4, 7),) if self.steering else ()
+        self._read([EmphasisedText("Say yes now.", spans)], [()], steered=True)
+
+    def encode(self, prompt: Prompt, room: int = 0) -> EncodedPrompt:
+        """Return the tokens of a prompt and those its emphasis hits.
+
+        Raises:
+            EmphasisError: The emphasis cannot be carried to tokens with certainty.
+            ContextLengthError: The prompt, and ``room`` tokens behind it, do not fit into the model's context.
+        """
+        return self._prepared([prompt], room=room).rows.prompts[0]
 
     def ask(self, batch: Sequence[Asked]) -> list[tuple[Answer, Cost]]:
         """Ask one batch, whose questions are of one kind; the time of a row is its share of the batch's."""
@@ -88,8 +103,11 @@ class Asker:
 
     def _generate(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
         questions = [asked.example.question for asked in batch]
-        stop = _Complete(self.model.tokenizer, [question for question in questions if isinstance(question, Generate)])
-        stop.width = max(len(asked.encoded.ids) for asked in batch)
+        stop = _Complete(
+            self.model.tokenizer,
+            [question for question in questions if isinstance(question, Generate)],
+            max(len(asked.encoded.ids) for asked in batch),
+        )
         generations = self.model.generate(
             [asked.prompt for asked in batch],
             raw=True,
@@ -99,10 +117,10 @@ class Asker:
             **self.steering,
         )
         answers = []
-        for generation, question in zip(generations, stop.questions, strict=True):
-            end = complete_at(generation.text, question)
+        for generation, question, length in zip(generations, stop.questions, stop.lengths, strict=True):
+            end, ids = complete_at(generation.text, question), generation.ids[:length]
             ended = end is not None or generation.finish_reason == "stop"
-            answers.append((Answer(generation.text[:end], len(generation.ids), ended), generation.ids))
+            answers.append((Answer(generation.text[:end], len(ids), ended), ids))
         return answers
 
     def _choose(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
@@ -133,15 +151,18 @@ class Asker:
             tokens = [ids for _, (_, ids) in few]
             read = self._read([asked.plain for asked, _ in few], tokens, steered=False)
             for (_, (answer, ids)), logprobs in zip(few, read, strict=True):
-                judged.append((replace(answer, plain_logprob=mean_logprob(logprobs, ids) if ids else None), ids))
+                judged.append(
+                    (replace(answer, plain_logprob=mean_logprob(logprobs, ids) if answer.text else None), ids)
+                )
         return judged
 
     def _read(self, prompts: Sequence[Prompt], tokens: Sequence[Sequence[int]], *, steered: bool) -> list[Tensor]:
         prepared = self._prepared(prompts, steered=steered)
         return continuation_logprobs(self.model, prepared, tokens, route=self.route if steered else "auto")
 
-    def _prepared(self, prompts: Sequence[Prompt], *, steered: bool = True) -> Prepared:
-        return prepare(self.model.model, self.model.tokenizer, prompts, **(self.steering if steered else {}))
+    def _prepared(self, prompts: Sequence[Prompt], *, steered: bool = True, room: int = 0) -> Prepared:
+        steering = self.steering if steered else {}
+        return prepare(self.model.model, self.model.tokenizer, prompts, room=room, **steering)
 
     def _follows(self, text: str, asked: Asked) -> list[int]:
         """The tokens of ``text`` behind a prompt; looked up once for prompts that end alike."""
@@ -156,15 +177,21 @@ class Asker:
 
 
 class _Complete(StoppingCriteria):
-    """Ends every row at its complete answer."""
+    """Ends every row at its complete answer, and remembers how many tokens that took (None: it did not get there).
 
-    def __init__(self, tokenizer: Any, questions: list[Generate]) -> None:
-        self.tokenizer, self.questions, self.width = tokenizer, questions, 0
+    What follows in a row is padding, which may be the end token: no part of the answer, though it looks like one.
+    """
+
+    def __init__(self, tokenizer: Any, questions: list[Generate], width: int) -> None:
+        self.tokenizer, self.questions, self.width = tokenizer, questions, width
+        self.lengths: list[int | None] = [None] * len(questions)
 
     def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
-        texts = self.tokenizer.batch_decode(input_ids[:, self.width :], skip_special_tokens=True)
-        done = [complete_at(text, question) is not None for text, question in zip(texts, self.questions, strict=True)]
-        return torch.tensor(done, device=input_ids.device)
+        written = input_ids[:, self.width :]
+        for row, text in enumerate(self.tokenizer.batch_decode(written, skip_special_tokens=True)):
+            if self.lengths[row] is None and complete_at(text, self.questions[row]) is not None:
+                self.lengths[row] = written.shape[1]
+        return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)
 
 
 def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from boldface.errors import RecordError
-from boldface.evaluation.quality import MATCHED, matched
+from boldface.evaluation.quality import MATCHED, matched_pair
 from boldface.evaluation.record import Case
 from boldface.evaluation.results import Results
 from boldface.metrics.statistics import Difference, Estimate, estimate, paired
 from boldface.metrics.statistics import holm as adjusted
-from boldface.metrics.words import word_tokens
 from boldface.tasks.task import Metric
 
 
@@ -105,7 +104,10 @@ def _rows(case: Case, a: _Side, b: _Side) -> Iterator[Row]:
     for metric in a.results.metrics(case):
         share = metric.unit == "share"
         if metric.name == MATCHED:
-            before, after = _matched(case, metric, a, b)
+            sides = matched_pair(*(side.results.words(case, side.arm) for side in (a, b)))
+            before, after = (
+                side.results.joined(case, metric, scores) for side, scores in zip((a, b), sides, strict=True)
+            )
         else:
             before, after = (side.results.scores(case, side.arm, metric.name) for side in (a, b))
         yield Row(
@@ -117,18 +119,6 @@ def _rows(case: Case, a: _Side, b: _Side) -> Iterator[Row]:
             estimate(after.values(), share=share) if after else None,
             paired(after, before, share=share) if before.keys() & after.keys() else None,
         )
-
-
-def _matched(case: Case, metric: Metric, *sides: _Side) -> list[dict[str, float]]:
-    """The matched entropy of two sides by group, cut to the shorter of these two and of no other arm."""
-    words = {str(place): _words(case, side) for place, side in enumerate(sides)}
-    common = set.intersection(*({*answers} for answers in words.values()))
-    scores = matched({place: {id: answers[id] for id in common} for place, answers in words.items()})
-    return [side.results.joined(case, metric, scores[str(place)]) for place, side in enumerate(sides)]
-
-
-def _words(case: Case, side: _Side) -> Mapping[str, Sequence[str]]:
-    return {id: word_tokens(each.answer.text) for id, each in side.results.contents.answers[case][side.arm].items()}
 
 
 def _with_holm(rows: Sequence[Row]) -> list[Row]:

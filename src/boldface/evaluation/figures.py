@@ -151,10 +151,8 @@ def scatter(arms: Sequence[tuple[Arm, Estimate | None, Estimate | None]], x: Met
 
 def _ends(estimate: Estimate) -> tuple[float, float]:
     """The interval; of no width where nothing can be said."""
-    return (
-        estimate.mean if estimate.low is None else estimate.low,
-        estimate.mean if estimate.high is None else estimate.high,
-    )
+    known = math.isfinite(estimate.high - estimate.low)
+    return (estimate.low, estimate.high) if known else (estimate.mean, estimate.mean)
 
 
 def _step(low: float, high: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +38,38 @@ class Finding:
     subject: str
     verdict: Verdict
     text: str
+
+
+@dataclass(frozen=True)
+class _Headlines:
+    """The tasks in whose headline an arm is better or worse than another with certainty, neither, or not comparable."""
+
+    against: str
+    better: list[str]
+    worse: list[str]
+    same: list[str]
+    missing: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.better or self.worse or self.same or self.missing)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the arm is better: no where it is worse in any task, open where any task cannot tell."""
+        if self.worse:
+            return "no"
+        if self.better and not self.same:
+            return "yes"
+        return "open" if self.better or self.same else "n/a"
+
+    def __str__(self) -> str:
+        lists = {
+            f"Better than {_title(self.against)} with certainty": self.better,
+            "Worse": self.worse,
+            "Neither": self.same,
+            "n/a, not answered by both": self.missing,
+        }
+        return " ".join(f"{head}: {'; '.join(things)}." for head, things in lists.items() if things)
 
 
 def findings(results: Results, view: View) -> list[Finding]:
@@ -94,7 +126,7 @@ def average_difference(
         if case not in results.cases:
             return None
         difference = results.difference(case, arm, column.metric, against=against)
-        if difference is None or difference.low is None or difference.high is None:
+        if difference is None:
             return None
         tasks.setdefault(column.task, []).append((difference.mean, (difference.high - difference.low) / 2))
     means = [sum(mean for mean, _ in columns) / len(columns) for columns in tasks.values()]
@@ -105,14 +137,8 @@ def average_difference(
 
 def _obeys(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Finding]:
     """Whether an arm beats plain, task by task, and whether it beats the best way of only writing the prompt."""
-    better, worse, same = _split(results, cases, arm, BASELINE)
-    if better or worse or same:
-        verdict: Verdict = "no" if worse else "yes" if better and not same else "open"
-        yield Finding(
-            f"{_title(arm)}: obeys",
-            verdict,
-            _said({"Better than plain with certainty": better, "Worse": worse, "Neither": same}),
-        )
+    if found := _headlines(results, cases, arm, BASELINE):
+        yield Finding(f"{_title(arm)}: obeys", found.verdict, str(found))
 
 
 def _reads(results: Results, cases: Sequence[Case], arm: str, arms: Sequence[str]) -> Iterator[Finding]:
@@ -121,15 +147,8 @@ def _reads(results: Results, cases: Sequence[Case], arm: str, arms: Sequence[str
     for placebo in (other for other in arms if find_arm(other).placebo):
         about = find_arm(placebo)
         subject = subjects["heads" if about.heads == "random" else about.emphasis]
-        better, worse, same = _split(results, cases, arm, placebo)
-        if not (better or worse or same):
-            continue
-        verdict: Verdict = "no" if worse else "yes" if better and not same else "open"
-        yield Finding(
-            f"{_title(arm)}: {subject} ({about.title})",
-            verdict,
-            _said({f"Better than {about.title} with certainty": better, "Worse": worse, "Neither": same}),
-        )
+        if found := _headlines(results, cases, arm, placebo):
+            yield Finding(f"{_title(arm)}: {subject} ({about.title})", found.verdict, str(found))
 
 
 def _fluent(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Finding]:
@@ -185,31 +204,29 @@ def _costs(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Findin
 def _placebos(results: Results, cases: Sequence[Case], arms: Sequence[str]) -> Iterator[Finding]:
     """Whether the placebos do nothing."""
     for arm in (arm for arm in arms if find_arm(arm).placebo):
-        better, worse, same = _split(results, cases, arm, BASELINE)
-        if better or worse or same:
-            yield Finding(
-                f"Placebo {_title(arm)} does not help",
-                "no" if better else "yes",
-                _said({"Better than plain with certainty": better, "Worse": worse, "Neither": same}),
-            )
+        if found := _headlines(results, cases, arm, BASELINE):
+            verdict: Verdict = "no" if found.better else "yes" if found.worse or found.same else "n/a"
+            yield Finding(f"Placebo {_title(arm)} does not help", verdict, str(found))
 
 
-def _split(results: Results, cases: Sequence[Case], arm: str, against: str) -> tuple[list[str], list[str], list[str]]:
-    """The tasks in whose headline an arm is better, worse, or neither, with certainty (Holm over the tasks).
+def _headlines(results: Results, cases: Sequence[Case], arm: str, against: str) -> _Headlines:
+    """Compare two arms by the headline of every task (Holm over the tasks).
 
     A headline with no better way, and the divergence from the plain model, are no obedience and are left out.
     """
-    compared = []
-    for case in cases:
-        metric = results.metrics(case)[0]
-        difference = _difference(results, case, arm, metric.name, against)
-        if difference is not None and metric.better == "higher":
-            compared.append((case.task, difference, metric))
-    signs = marks([(difference, metric) for _, difference, metric in compared])
+    headlines = [(case, results.metrics(case)[0]) for case in cases]
+    compared = [
+        (case.task, metric, _difference(results, case, arm, metric.name, against))
+        for case, metric in headlines
+        if metric.better == "higher"
+    ]
+    signs = marks([(difference, metric) for _, metric, difference in compared])
     sorted_by: dict[str, list[str]] = {"better": [], "worse": [], "": []}
-    for (task, difference, metric), sign in zip(compared, signs, strict=True):
-        sorted_by[sign].append(f"{task} {_change(difference, metric.unit)}")
-    return sorted_by["better"], sorted_by["worse"], sorted_by[""]
+    for (task, metric, difference), sign in zip(compared, signs, strict=True):
+        if difference is not None:
+            sorted_by[sign].append(f"{task} {_change(difference, metric.unit)}")
+    missing = [task for task, _, difference in compared if difference is None]
+    return _Headlines(against, sorted_by["better"], sorted_by["worse"], sorted_by[""], missing)
 
 
 def _difference(results: Results, case: Case, arm: str, metric: str, against: str) -> Difference | None:
@@ -229,11 +246,6 @@ def _points(mean: float, low: float, high: float) -> str:
 
 def _title(arm: str) -> str:
     return find_arm(arm).title
-
-
-def _said(lists: Mapping[str, Sequence[str]]) -> str:
-    """Sentences of what there is to list."""
-    return " ".join(f"{head}: {'; '.join(things)}." for head, things in lists.items() if things)
 
 
 def _tasks(count: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from boldface.metrics.statistics import Estimate
 
 SUFFIX = {"share": "%", "bits": "bits", "nats": "nats", "tokens": "tokens", "words": "words", "count": ""}
@@ -20,14 +22,14 @@ def written(number: float, unit: str, *, signed: bool = False) -> str:
 
 
 def with_error(estimate: Estimate, unit: str) -> str:
-    """Return a mean and its standard error, for example ``60.0 ± 4.9``; the mean alone where it has none."""
+    """Return a mean and its standard error, for example ``60.0 ± 4.9``; the mean alone of one group, which has none."""
     mean = written(estimate.mean, unit)
-    return mean if estimate.stderr is None else f"{mean} ± {written(estimate.stderr, unit)}"
+    return f"{mean} ± {written(estimate.stderr, unit)}" if math.isfinite(estimate.stderr) else mean
 
 
-def interval(low: float | None, high: float | None, unit: str, *, signed: bool = False) -> str:
-    """Return a 95 % interval, for example ``[50.2, 69.1]``; ``none`` where nothing can be said."""
-    if low is None or high is None:
+def interval(low: float, high: float, unit: str, *, signed: bool = False) -> str:
+    """Return a 95 % interval, for example ``[50.2, 69.1]``; ``none`` where nothing can be said (it is infinite)."""
+    if not math.isfinite(high - low):
         return "none"
     return f"[{written(low, unit, signed=signed)}, {written(high, unit, signed=signed)}]"
 

@@ -22,7 +22,7 @@ QUALITY = (
         MATCHED,
         "Fluency, equal length",
         "The same after every arm's answer to an example is cut to the shortest of them; answers of fewer than three "
-        "words are n/a and shorten no other.",
+        "words are n/a and shorten no other. A paired difference cuts its two arms to each other alone.",
         unit="bits",
     ),
     Metric(
@@ -68,3 +68,14 @@ def matched(words: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, dict[
         for arm, score in matched_entropy(there).items():
             scores[arm][example] = score
     return scores
+
+
+def matched_pair(a: Mapping[str, Sequence[str]], b: Mapping[str, Sequence[str]]) -> list[dict[str, float | None]]:
+    """Return the matched entropy of two sides by example: no third one shortens their answers.
+
+    Args:
+        a: Example to the words of its answer; only examples that both have are matched.
+        b: The same of the other side.
+    """
+    scores = matched({"a": {id: a[id] for id in a if id in b}, "b": {id: b[id] for id in a if id in b}})
+    return [scores["a"], scores["b"]]

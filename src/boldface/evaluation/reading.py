@@ -53,6 +53,7 @@ class Contents:
         examples: Examples by id.
         digests: Key of each example's record: two of the same key are the same example.
         answers: Case to arm to example to answer, all in order of appearance.
+        words: Case to arm to example to the words of the written answer; choices have none.
         skipped: Case to arm to example to the reason why it was not asked.
         notes: Kind to the other lines, as they stand (``tuned``, ``session``).
     """
@@ -61,6 +62,7 @@ class Contents:
     examples: dict[Asked, dict[str, Example]] = field(default_factory=dict)
     digests: dict[Asked, dict[str, str]] = field(default_factory=dict)
     answers: dict[Case, dict[str, dict[str, Scored]]] = field(default_factory=dict)
+    words: dict[Case, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
     skipped: dict[Case, dict[str, dict[str, str]]] = field(default_factory=dict)
     notes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -122,7 +124,6 @@ def _score(contents: Contents, records: Iterable[AnswerRecord], tasks: Mapping[s
         if asked.task not in tasks:
             raise TaskError(f"There are answers of an unknown task, {asked.task!r}.", "Use the release that ran it.")
     tokens: dict[str, list[str]] = {}
-    words: dict[Case, dict[str, dict[str, list[str]]]] = {}
     for record in records:
         case, text = record.case, record.answer.text
         example = contents.examples.get(asked_of(case), {}).get(record.example)
@@ -139,9 +140,9 @@ def _score(contents: Contents, records: Iterable[AnswerRecord], tasks: Mapping[s
             if text not in tokens:
                 tokens[text] = word_tokens(text)
             scores |= qualities(record.answer, tokens[text])
-            words.setdefault(case, {}).setdefault(record.arm, {})[example.id] = tokens[text]
+            contents.words.setdefault(case, {}).setdefault(record.arm, {})[example.id] = tokens[text]
         contents.answers.setdefault(case, {}).setdefault(record.arm, {})[example.id] = Scored(record, example, scores)
-    for case, by_arm in words.items():
+    for case, by_arm in contents.words.items():
         for arm, by_example in matched(by_arm).items():
             for example_id, score in by_example.items():
                 scored = contents.answers[case][arm][example_id]

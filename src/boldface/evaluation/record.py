@@ -29,6 +29,28 @@ class Case(NamedTuple):
     split: str
 
 
+class Place(NamedTuple):
+    """What a file holds once only; the setting and the arm of an example are empty.
+
+    Attributes:
+        kind: ``example`` or ``answer``.
+        task: Name of the task.
+        setting: ``raw`` or ``chat``.
+        variant: Wording of the prompt.
+        split: Split of the data.
+        arm: Name of the arm.
+        example: Id of the example.
+    """
+
+    kind: str
+    task: str
+    setting: str
+    variant: str
+    split: str
+    arm: str
+    example: str
+
+
 @dataclass(frozen=True)
 class Cost:
     """What an answer took.
@@ -112,6 +134,15 @@ def skip_line(case: Case, arm: str, example: str, why: str) -> dict[str, Any]:
     """Return, as JSON values, that an example was not asked in an arm, and why."""
     place = {"case": case._asdict(), "arm": arm, "example": example}
     return {"key": key_of(kind="skipped", **place, why=why), "kind": "skipped", **place, "why": why}
+
+
+def place_of(line: Mapping[str, Any]) -> Place | None:
+    """Return what an example or an answer is about; None for other lines."""
+    if line["kind"] == "example":
+        return Place("example", line["task"], "", line["variant"], line["split"], "", line["example"]["id"])
+    if line["kind"] == "answer":
+        return Place("answer", *Case(**line["case"]), line["arm"], line["example"])
+    return None
 
 
 def tuned_line(kind: str, chosen: str, scores: Mapping[str, float], rows: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from boldface.errors import TaskError
 from boldface.evaluation import paper
-from boldface.evaluation.quality import QUALITY
+from boldface.evaluation.quality import MATCHED, QUALITY, matched_pair
 from boldface.evaluation.reading import Contents, Scored, asked_of, read_contents
 from boldface.evaluation.record import Case
 from boldface.metrics.statistics import Difference, Estimate, estimate, paired
@@ -153,6 +153,10 @@ class Results:
             case, self.metric(case, metric), {id: each.scores.get(metric) for id, each in answers.items()}
         )
 
+    def words(self, case: Case, arm: str) -> Mapping[str, Sequence[str]]:
+        """Return the words of every written answer by example; empty without such an arm."""
+        return self.contents.words.get(case, {}).get(arm, {})
+
     def joined(self, case: Case, metric: Metric, scores: Mapping[str, float | None]) -> dict[str, float]:
         """Join scores of examples to those of groups.
 
@@ -181,7 +185,11 @@ class Results:
         """Return an arm minus another, paired by group; None where they have no scored group in common."""
         key = (case, arm, metric, against)
         if key not in self._differences:
-            a, b = self.scores(case, arm, metric), self.scores(case, against, metric)
+            if metric == MATCHED:
+                sides = matched_pair(self.words(case, arm), self.words(case, against))
+                a, b = (self.joined(case, self.metric(case, metric), scores) for scores in sides)
+            else:
+                a, b = self.scores(case, arm, metric), self.scores(case, against, metric)
             share = self.metric(case, metric).unit == "share"
             self._differences[key] = paired(a, b, share=share) if a.keys() & b.keys() else None
         return self._differences[key]

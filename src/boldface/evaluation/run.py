@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from boldface.emphasis.span import EmphasisedText
 from boldface.engine.model import Model
-from boldface.errors import TaskError
+from boldface.errors import RecordError, TaskError
 from boldface.evaluation.aim import aim
 from boldface.evaluation.arm import Arm
-from boldface.evaluation.arms import find_arm
 from boldface.evaluation.asking import Asked, Asker
-from boldface.evaluation.record import AnswerRecord, Case, example_line, skip_line
-from boldface.evaluation.writing import SETTINGS, Setting, write
+from boldface.evaluation.layout import batches, put
+from boldface.evaluation.record import AnswerRecord, Case, Place, example_line, place_of, skip_line
+from boldface.evaluation.writing import SETTINGS, Setting
 from boldface.profiles.heads import HeadGains
 from boldface.records.store import Store, key_of
 from boldface.tasks.data import Data
-from boldface.tasks.example import Example, Generate
+from boldface.tasks.example import Example
 from boldface.tasks.split import SPLITS, Split
 from boldface.tasks.task import Task
 
@@ -115,21 +114,27 @@ def evaluate(
         route: How the bias is carried.
 
     Raises:
-        TaskError: An arm that cannot be run on this model, before anything runs.
+        BoldfaceError: An arm that cannot be run on this model, before anything runs.
         MissingError: A data set is not there, before anything runs.
+        RecordError: The store holds answers to other examples, or to other prompts, that go by the same names.
     """
-    aims = {arm: aim(arm, model.geometry.heads, profile, request.seed) for arm in request.arms}
+    askers = rehearsed(model, request, profile, route)
     loaded = [(task, case, take(task, case, data, request.rows)) for task, case in request.cases]
     total = sum(len(examples) for _, _, examples in loaded) * len(request.arms)
+    known = {place: key for key, line in store.records.items() if (place := place_of(line)) is not None}
+    lines = {case: [example_line(case, example) for example in examples] for _, case, examples in loaded}
+    _agree(store, known, [(place_of(line), line["key"]) for of_case in lines.values() for line in of_case])
     for task, case, examples in loaded:
-        store.append(example_line(case, example) for example in examples)
-        for arm in request.arms:
-            asker = Asker(model, arm, aims[arm], route)
-            asked, skipped = _put(asker, task, case, examples, data)
+        store.append(lines[case])
+        for asker in askers:
+            arm = asker.arm
+            asked, skipped = put(asker, task, case, examples, data)
             store.append(skip_line(case, arm.name, example, why) for example, why in skipped.items())
             watch(Step(case, arm.name, len(skipped), 0, total))
-            for batch in _batches(asked, request.batch):
+            for batch in batches(asked, request.batch):
                 keys = [_key(case, arm, asker, each) for each in batch]
+                places = [Place("answer", *case, arm.name, each.example.id) for each in batch]
+                _agree(store, known, zip(places, keys, strict=True))
                 fresh = any(key not in store.records for key in keys)
                 if fresh:
                     answers = asker.ask(batch)
@@ -138,6 +143,28 @@ def evaluate(
                         for key, each, (answer, cost) in zip(keys, batch, answers, strict=True)
                     )
                 watch(Step(case, arm.name, len(batch), len(batch) * fresh, total))
+
+
+def rehearsed(
+    model: Model, request: Request, profile: tuple[HeadGains, float] | None, route: str = "auto"
+) -> list[Asker]:
+    """Return who asks on behalf of every arm, after each has steered one short prompt.
+
+    Args:
+        model: The model.
+        request: What is to be evaluated.
+        profile: Gains of the model's profile and their strength in nats.
+        route: How the bias is carried.
+
+    Raises:
+        BoldfaceError: The model has no chat template and is to chat, or an arm cannot be run on it.
+    """
+    if "chat" in request.settings and not getattr(model.tokenizer, "chat_template", None):
+        raise TaskError("The model has no chat template.", "Evaluate it with --settings raw.")
+    askers = [Asker(model, arm, aim(arm, model.geometry.heads, profile, request.seed), route) for arm in request.arms]
+    for asker in askers:
+        asker.rehearse()
+    return askers
 
 
 def take(task: Task, case: Case, data: Data, rows: int) -> list[Example]:
@@ -154,64 +181,14 @@ def take(task: Task, case: Case, data: Data, rows: int) -> list[Example]:
     return taken
 
 
-def shots_of(task: Task, case: Case, data: Data, count: int) -> list[Example]:
-    """Return the first answered examples of the training split, each of another group; fewer when there are fewer."""
-    found: dict[str, Example] = {}
-    answered = (example for example in task.examples(data, "train", case.variant) if example.target is not None)
-    while len(found) < count and (example := next(answered, None)) is not None:
-        found.setdefault(example.group, example)
-    return list(found.values())
-
-
-def _put(
-    asker: Asker, task: Task, case: Case, examples: Iterable[Example], data: Data
-) -> tuple[list[Asked], dict[str, str]]:
-    """Write every prompt of an arm; what cannot be asked is told with its reason, by example."""
-    arm, setting = asker.arm, case.setting
-    shots = shots_of(task, case, data, arm.shots)
-    skipped: dict[str, str] = {}
-    asked = []
-    for example in examples:
-        if len(shots) < arm.shots:
-            skipped[example.id] = f"{len(shots)} of {arm.shots} answered examples"
-            continue
-        prompt = write(example, arm, setting, shots)  # type: ignore[arg-type]
-        if asker.steering and not _is_emphasised(prompt):
-            skipped[example.id] = "no such span in the prompt"
-            continue
-        plain = write(example, find_arm("plain"), setting)  # type: ignore[arg-type]
-        encoded = asker.encode(prompt)
-        if why := _too_long(asker.model, encoded.ids, example):
-            skipped[example.id] = why
-            continue
-        asked.append(Asked(example, prompt, plain, encoded))
-    return asked, skipped
-
-
-def _too_long(model: Model, ids: Sequence[int], example: Example) -> str | None:
-    room = example.question.max_new_tokens if isinstance(example.question, Generate) else 1
-    limit = getattr(model.model.config, "max_position_embeddings", None)
-    fits = limit is None or len(ids) + room <= limit
-    return None if fits else f"does not fit: {len(ids)} + {room} tokens, limit {limit}"
-
-
-def _is_emphasised(prompt: EmphasisedText | list[dict[str, Any]]) -> bool:
-    if isinstance(prompt, EmphasisedText):
-        return bool(prompt.spans)
-    return any(message.get("spans") for message in prompt)
-
-
-def _batches(asked: Iterable[Asked], size: int) -> Iterator[list[Asked]]:
-    """Put prompts of like length and like question together."""
-
-    def kind(each: Asked) -> tuple[str, int]:
-        question = each.example.question
-        return type(question).__name__, question.max_new_tokens if isinstance(question, Generate) else 0
-
-    order = sorted(asked, key=lambda each: (kind(each), len(each.encoded.ids), each.example.id))
-    for _, alike in itertools.groupby(order, key=kind):
-        rows = list(alike)
-        yield from (rows[start : start + size] for start in range(0, len(rows), size))
+def _agree(store: Store, known: Mapping[Place, str], asked: Iterable[tuple[Place | None, str]]) -> None:
+    """Refuse to write a second record of one name: such a file could not be read any more."""
+    for place, key in asked:
+        if place is not None and known.get(place, key) != key:
+            raise RecordError(
+                f"{store.path} holds another {place.kind} of {place.task}: {place.arm} {place.example!r}.",
+                "The data, the prompts or the steering were others then. Name another file with --out.",
+            )
 
 
 def _key(case: Case, arm: Arm, asker: Asker, asked: Asked) -> str:

@@ -103,10 +103,8 @@ def _rewritten(turn: Turn, arm: Arm, example: Example) -> Turn:
     elif arm.writing == "repeated":
         again = " ".join(text[span.start : span.end] for span in spans)
         end = _users(example)
-        if end == len(text):
-            turn = _inserted(turn, {end: again + ("\n" if text.endswith("\n") else "")})
-        else:
-            turn = _inserted(turn, {end: again + ("\n\n" if text[:end].endswith("\n\n") else " ")})
+        space = text[len(text[:end].rstrip()) : end]
+        turn = _inserted(turn, {end: ("" if space else " ") + again + (space if space or end == len(text) else " ")})
     if arm.writing in ("marked", "repeated"):
         turn = replace(turn, text=EmphasisedText(turn.text.text))
     return turn
@@ -115,9 +113,9 @@ def _rewritten(turn: Turn, arm: Arm, example: Example) -> Turn:
 def _inserted(turn: Turn, pieces: dict[int, str]) -> Turn:
     """Put pieces of text before characters; what is emphasised, and whose words they are, moves with them."""
     text, places = turn.text.text, sorted(pieces)
-    joined = "".join(
-        text[start:end] + pieces.get(end, "") for start, end in zip([0, *places], [*places, len(text)], strict=True)
-    )
+    starts = [0, *places]
+    joined = "".join(text[start:place] + pieces[place] for start, place in zip(starts, places, strict=False))
+    joined += text[starts[-1] :]
 
     def moved(place: int, *, before: bool) -> int:
         return place + sum(len(pieces[at]) for at in places if at < place or (at == place and before))

@@ -66,11 +66,6 @@ FORMATS: dict[str, Callable[[str], bool]] = {
 }
 
 
-def format_of(text: str) -> str | None:
-    """Return the name of the format that the text has, None when it has none."""
-    return next((name for name, obeys in FORMATS.items() if obeys(text)), None)
-
-
 def _every_line(begins: re.Pattern[str], text: str) -> bool:
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     return bool(lines) and all(begins.match(line) for line in lines)

@@ -35,16 +35,18 @@ class Store:
     def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
         self.path, self.facts = path, json.loads(json.dumps(facts))
         self.records: dict[str, dict[str, Any]] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(f"{path}.lock", timeout=0)
 
     def __enter__(self) -> Store:
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
+            self._open()
         except Timeout:
             raise RecordError(f"{self.path} is being written by another process.", "Wait for it.") from None
-        try:
-            self._open()
+        except OSError as error:
+            self._lock.release()
+            raise RecordError(f"{self.path} cannot be written: {error}.", "Name another file.") from error
         except BaseException:
             self._lock.release()
             raise
@@ -56,28 +58,34 @@ class Store:
         self._lock.release()
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write records in one go; those whose ``key`` is there already are left out."""
+        """Write records in one go; those whose ``key`` is there already are left out.
+
+        Raises:
+            RecordError: A record holds a number that is not finite.
+        """
         fresh = {record["key"]: dict(record) for record in records if record["key"] not in self.records}
         if fresh:
             self._write("".join(_line(record) for record in fresh.values()))
             self.records |= fresh
 
     def _open(self) -> None:
-        if not self.path.exists() or not self.path.stat().st_size:
-            self._write(_line({"schema_version": SCHEMA_VERSION, "facts": self.facts}))
-            return
-        whole = _whole_length(self.path)
-        if whole < self.path.stat().st_size:
-            os.truncate(self.path, whole)
-        if not whole:
-            self._open()
+        first = _line({"schema_version": SCHEMA_VERSION, "facts": self.facts})
+        content = self.path.read_bytes() if self.path.exists() else b""
+        if first.encode().startswith(content):  # nothing there, or killed before the first line was whole
+            self._cut(0)
+            self._write(first)
             return
         facts, records = read(self.path)
         if facts != self.facts:
             raise RecordError(
                 f"{self.path} was made with {_difference(facts, self.facts)}.", "Name another file, or go back to that."
             )
+        self._cut(content.rfind(b"\n") + 1)
         self.records = {record["key"]: record for record in records}
+
+    def _cut(self, length: int) -> None:
+        if self.path.exists():
+            os.truncate(self.path, length)
 
     def _write(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8") as file:
@@ -118,11 +126,13 @@ def key_of(**content: Any) -> str:
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _whole_length(path: Path) -> int:
-    return path.read_bytes().rfind(b"\n") + 1
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    except ValueError as error:
+        raise RecordError(
+            f"A record holds a number that is not finite: {error}.",
+            "The model overflows in this type of weights; try --dtype float32.",
+        ) from error
 
 
 def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

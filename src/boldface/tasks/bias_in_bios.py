@@ -6,9 +6,7 @@ same but for where sentences end, which is a rule here and a parser's guess ther
 
 from __future__ import annotations
 
-import json
 import pickle
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,12 +15,11 @@ from typing import Any
 from boldface.errors import TaskError
 from boldface.metrics.words import sentences
 from boldface.tasks.biographies import Biography, Source
-from boldface.tasks.data import Data
+from boldface.tasks.data import Data, read_rows
 from boldface.tasks.fields import with_fields
 
 _JSON = ("biosbias.json", "biasbios.json", "biasbios.jsonl")
 _PICKLE = "BIOS.pkl"
-_SPACE = re.compile(r"\s*")
 _READ = 50_000
 """Rows of the pickle that PASTA reads."""
 _NO_NAME = "Non-Residential"
@@ -57,7 +54,7 @@ def _read(data: Data) -> list[Biography]:
         rows = [row for row in map(rewritten, raw) if row is not None]
     else:
         names = ("id", "entity", "context", "attribute", "target_mediated")
-        rows = [dict(row) for row in with_fields(path, _documents(path), *names)]
+        rows = [dict(row) for row in with_fields(path, read_rows(path), *names)]
     return list(_biographies(rows))
 
 
@@ -99,19 +96,6 @@ def _biographies(rows: Iterable[Mapping[str, Any]]) -> Iterator[Biography]:
         key = f"{name}#{seen[name]}" if seen[name] else name
         seen[name] += 1
         yield Biography(key, name, row["entity"], context, sentences(context)[0], attribute, (row["target_mediated"],))
-
-
-def _documents(path: Path) -> Iterator[Any]:
-    """Yield the rows of a JSON file: a list, a row a line, or (PASTA's) rows with nothing between them."""
-    try:
-        text = path.read_text("utf-8").strip()
-        decode, place = json.JSONDecoder().raw_decode, 0
-        while place < len(text):
-            value, place = decode(text, place)
-            yield from value if isinstance(value, list) else [value]
-            place = next(_SPACE.finditer(text, place)).end()
-    except (OSError, ValueError) as error:
-        raise TaskError(f"{path} is no JSON: {error}.", "Make it again with PASTA's script.") from error
 
 
 class _PlainUnpickler(pickle.Unpickler):

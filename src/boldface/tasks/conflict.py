@@ -28,10 +28,10 @@ def examples(data: Data, split: Split, variant: str) -> Iterator[Example]:
     """Yield two examples a question, either evidence emphasised; for ``single`` one, with the counter evidence."""
     model = _MODELS[variant]
     path = data.find(
-        (f"conflictqa/conflictqa_strategyqa_{model}.jsonl.gz", f"conflictqa/conflictQA-strategyQA-{model}.jsonl"),
+        (f"conflictqa/conflictQA-strategyQA-{model}.json", f"conflictqa/conflictqa_strategyqa_{model}.jsonl.gz"),
         what="ConflictQA",
         published="https://github.com/OSU-NLP-Group/LLM-Knowledge-Conflict "
-        f"(conflictQA/conflictQA-strategyQA-{model}.json, which is JSON Lines)",
+        f"(conflictQA/conflictQA-strategyQA-{model}.json)",
     )
     found = with_fields(
         path, read_rows(path), "question", "ground_truth", "memory_answer", "counter_answer", *_EVIDENCE.values()

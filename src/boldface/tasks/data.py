@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from boldface.errors import MissingError, TaskError
 
 Row = TypeVar("Row")
+_SPACE = re.compile(r"\s+")
 
 
 class Data:
@@ -48,7 +50,10 @@ class Data:
 
 
 def read_rows(path: Path) -> list[Any]:
-    """Read a file of rows, gzipped or not: JSON Lines, or one JSON document (then a list of it, or the document alone).
+    """Read a file of rows, gzipped or not: JSON documents, one a line or however they follow each other.
+
+    Files called ``.json`` hold one list, one row a line, or (PASTA's) rows with nothing between them: a document that
+    is a list stands for its items.
 
     Raises:
         TaskError: The file is no JSON, with the line.
@@ -59,10 +64,10 @@ def read_rows(path: Path) -> list[Any]:
             text = file.read()
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise TaskError(f"{path} cannot be read: {error}.", "Fetch the file again.") from error
-    if ".jsonl" in path.name:
-        return [_parsed(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    whole = _parsed(path, 1, text)
-    return whole if isinstance(whole, list) else [whole]
+    try:
+        return [row for value in _documents(text) for row in (value if isinstance(value, list) else [value])]
+    except json.JSONDecodeError as error:
+        raise TaskError(f"{path}, line {error.lineno}, is no JSON: {error.msg}.", "Fetch the file again.") from error
 
 
 def shuffled(rows: Sequence[Row], seed: str) -> list[Row]:
@@ -72,8 +77,10 @@ def shuffled(rows: Sequence[Row], seed: str) -> list[Row]:
     return order
 
 
-def _parsed(path: Path, number: int, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise TaskError(f"{path}, line {number}, is no JSON: {error}.", "Fetch the file again.") from error
+def _documents(text: str) -> Iterator[Any]:
+    decode, place = json.JSONDecoder().raw_decode, len(text) - len(text.lstrip())
+    while place < len(text):
+        value, place = decode(text, place)
+        yield value
+        gap = _SPACE.match(text, place)
+        place = gap.end() if gap else place

@@ -23,7 +23,7 @@ _CLOSED = ("yes", "no", "noanswer")
 def examples(
     kind: str, read: Callable[[Data], list[Item]], data: Data, split: Split, variant: str
 ) -> Iterator[Example]:
-    """Yield one example a question.
+    """Yield one example a question; questions on one paragraph are of one split.
 
     Args:
         kind: Name of the data set, for the split.
@@ -32,7 +32,7 @@ def examples(
         split: Split of the data.
         variant: ``all`` keeps every paragraph.
     """
-    mine = [item for item in read(data) if split_of(kind, item.id) == split]
+    mine = [item for item in read(data) if split_of(kind, item.text or item.id) == split]
     for item in shuffled(mine, f"{kind}:{split}"):
         yield example(item, None if variant == "all" else DISTRACTORS)
 
@@ -124,7 +124,7 @@ SQUAD = Task(
     name="squad",
     title="SQuAD",
     says="Questions on one paragraph; the sentence that holds the answer is emphasised (Rajpurkar et al. 2016, 2018; "
-    "answerable questions). The placebo emphasises another sentence.",
+    "answerable questions). The placebo emphasises another sentence. Questions on one paragraph are of one split.",
     metrics=_METRICS,
     examples=partial(examples, "squad", squad),
     score=score,

@@ -60,7 +60,9 @@ def task(name: str, source: Source) -> Task:
         name,
         f"JSON formatting ({source.title})",
         "A biography, then the request to give the person's occupation as JSON. The request is emphasised; the rival "
-        f"is the biography's first sentence. Wordings are the paper's templates 0, 1, 2 and 5. {source.says}",
+        f"is the biography's first sentence. Wordings are the paper's templates 0, 1, 2 and 5. An answer ends where "
+        "its first object that holds anything is closed, else after 128 tokens; the paper always reads the 128. "
+        f"{source.says}",
         METRICS,
         examples,
         score,

@@ -74,7 +74,8 @@ TASK = Task(
     name=_NAME,
     title="Key and value",
     says="A JSON object of random keys and values, and the key whose value is wanted; its line, in the middle, is "
-    "emphasised (Liu et al. 2023, their prompt). Variants: original has 75 pairs (some 6 000 tokens), "
+    "emphasised (Liu et al. 2023, their prompt). An answer ends with its line, or after 48 tokens. "
+    "Variants: original has 75 pairs (some 6 000 tokens), "
     "the others the asked pair among the first 9 or 24 others.",
     metrics=(
         Metric("accuracy", "Value in it", "The value occurs in the answer (Liu et al. 2023)."),

@@ -93,8 +93,9 @@ def example(search: Search) -> Example:
     spans = []
     for number, document in enumerate(search.documents, 1):
         page.write(f"Document [{number}](Title: {document.title}) ")
-        spans.append(page.write(document.text))
-        page.write("\n")
+        words = document.text.rstrip()
+        spans.append(page.write(words))
+        page.write(f"{document.text[len(words) :]}\n")
     page.write(f"\nQuestion: {search.question}\n")
     start = page.write("Answer:").start
     gold = spans.pop(search.gold)
@@ -121,7 +122,8 @@ TASK = Task(
     name=_NAME,
     title="Lost in the middle",
     says="A question and ten documents, one of which answers it; that one is emphasised (Liu et al. 2023, their "
-    "prompt). Variants: original has it fifth of ten, first and last have it there, 20 documents tenth of twenty. "
+    "prompt). An answer ends with its line, or after 48 tokens. Variants: original has it fifth of ten, first and "
+    "last have it there, 20 documents tenth of twenty. "
     "Where the authors' retrieved documents are not in the data folder, the others are paragraphs that answer other "
     "questions, which is easier than theirs; every example says which (retrieved or assembled).",
     metrics=(

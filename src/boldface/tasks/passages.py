@@ -34,12 +34,21 @@ class Passage:
 
 @dataclass(frozen=True)
 class Item:
-    """A question with its right answers and its paragraphs."""
+    """A question with its right answers and its paragraphs.
+
+    Attributes:
+        id: Of the question.
+        question: What is asked.
+        answers: The right ones.
+        passages: Paragraphs to read.
+        text: For questions that share their paragraph: that paragraph, so that all of them are of one split.
+    """
 
     id: str
     question: str
     answers: tuple[str, ...]
     passages: tuple[Passage, ...]
+    text: str = ""
 
 
 def hotpotqa(data: Data) -> list[Item]:
@@ -109,7 +118,8 @@ def _squad(row: Mapping[str, Any]) -> Iterator[Item]:
         start, end = row["answer_span"]
         context = row["context"]
         passage = _marked(context, start, end)
-        yield Item(row["id"], row["question"].strip(), _distinct([context[start:end], row["answer"]]), (passage,))
+        golds = _distinct([context[start:end], row["answer"]])
+        yield Item(row["id"], row["question"].strip(), golds, (passage,), context.strip())
         return
     for paragraph in (paragraph for article in row["data"] for paragraph in article["paragraphs"]):
         for asked in paragraph["qas"]:
@@ -117,9 +127,10 @@ def _squad(row: Mapping[str, Any]) -> Iterator[Item]:
                 continue
             first = asked["answers"][0]
             start = first["answer_start"]
-            passage = _marked(paragraph["context"], start, start + len(first["text"]))
+            context = paragraph["context"]
+            passage = _marked(context, start, start + len(first["text"]))
             golds = _distinct([answer["text"] for answer in asked["answers"]])
-            yield Item(asked["id"], asked["question"].strip(), golds, (passage,))
+            yield Item(asked["id"], asked["question"].strip(), golds, (passage,), context.strip())
 
 
 def _marked(context: str, start: int, end: int) -> Passage:

@@ -73,7 +73,9 @@ def task(name: str, source: Source, most_words: int | None) -> Task:
         f"Changing pronouns ({source.title})",
         "A biography, then the request to put they for she and he. The request is emphasised; the rival is the "
         "biography's first sentence. Wordings are the paper's templates 0, 2 and 1; the first two also ask for the "
-        f"occupation, so an answer without the text obeys them in part.{bound} {source.says}",
+        "occupation, so an answer without the text obeys them in part. An answer ends one sentence after as many as "
+        "the biography has, else after 128 tokens; the paper always reads the 128."
+        f"{bound} {source.says}",
         METRICS,
         examples,
         score,
