@@ -54,14 +54,14 @@ def test_steering_that_reads_the_emphasis(measured):
     assert "Better than other span with certainty: json" in found["steered: reads the emphasis (other span)"][1]
     assert "counterfact +72.5" in found["steered: reads the emphasis (other span)"][1]
     assert found["steered: its heads matter (random heads)"][0] == "yes"
-    assert found["Placebo other span does not help"][0] == "yes"
+    assert found["Placebo other span: no certain gain"][0] == "yes"
 
 
 def test_steering_that_does_not_read_the_emphasis(measured):
     """As good with another span: nothing is certain, so the verdict is open, and the placebo is caught helping."""
     found = told(measured({"plain": 10, "steered": 38, "other-span": 38}))
     assert found["steered: reads the emphasis (other span)"][0] == "open"
-    assert found["Placebo other span does not help"][0] == "no"
+    assert found["Placebo other span: no certain gain"][0] == "no"
 
 
 def test_steering_that_harms(measured):
@@ -76,9 +76,9 @@ def test_stuck_answers_are_no_fluency(measured):
     """Answers that repeat a word are told as a loss of fluency."""
     stuck = measured({"plain": 0, "steered": 40}, answers=("yes " * 20, "no, it is not so, as everybody knows"))
     fluent = measured({"plain": 0, "steered": 40}, answers=("yes, it is so, as all know", "no, it is so, as all know"))
-    assert told(stuck)["steered: as fluent as plain"][0] == "no"
-    assert "Stuck +100.0" in told(stuck)["steered: as fluent as plain"][1]
-    assert told(fluent)["steered: as fluent as plain"][0] == "yes"
+    assert told(stuck)["steered: no certain loss of fluency"][0] == "no"
+    assert "Stuck +100.0" in told(stuck)["steered: no certain loss of fluency"][1]
+    assert told(fluent)["steered: no certain loss of fluency"][0] == "yes"
 
 
 def test_divergence_and_cost_are_told(measured):

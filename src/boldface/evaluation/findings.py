@@ -152,7 +152,7 @@ def _reads(results: Results, cases: Sequence[Case], arm: str, arms: Sequence[str
 
 
 def _fluent(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Finding]:
-    """Whether answers are as fluent as the plain model's: entropy at equal length, and degenerate repetition."""
+    """Whether answers lose fluency against the plain model's: entropy at equal length, and degenerate repetition."""
     compared = [
         (case.task, metric, difference)
         for case in cases
@@ -171,7 +171,7 @@ def _fluent(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Findi
         text = (
             f"Entropy at equal length, and answers that are stuck, in {_tasks(len({t for t, *_ in compared}))}. {said}"
         )
-        yield Finding(f"{_title(arm)}: as fluent as plain", "no" if lost else "yes", text)
+        yield Finding(f"{_title(arm)}: no certain loss of fluency", "no" if lost else "yes", text)
 
 
 def _quiet(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Finding]:
@@ -206,7 +206,7 @@ def _placebos(results: Results, cases: Sequence[Case], arms: Sequence[str]) -> I
     for arm in (arm for arm in arms if find_arm(arm).placebo):
         if found := _headlines(results, cases, arm, BASELINE):
             verdict: Verdict = "no" if found.better else "yes" if found.worse or found.same else "n/a"
-            yield Finding(f"Placebo {_title(arm)} does not help", verdict, str(found))
+            yield Finding(f"Placebo {_title(arm)}: no certain gain", verdict, str(found))
 
 
 def _headlines(results: Results, cases: Sequence[Case], arm: str, against: str) -> _Headlines:
