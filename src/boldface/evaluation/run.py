@@ -101,8 +101,8 @@ def evaluate(
 ) -> None:
     """Answer everything that is asked for and does not stand in the store yet.
 
-    Batches are laid out over all examples, whatever stands there already, so that an interrupted run gives the same
-    answers as one that was not.
+    Batches are laid out over all examples, whatever stands there already, and written whole, so that an interrupted
+    run gives the same answers as one that was not. Nothing is computed twice.
 
     Args:
         model: The model.
@@ -135,14 +135,14 @@ def evaluate(
                 keys = [_key(case, arm, asker, each) for each in batch]
                 places = [Place("answer", *case, arm.name, each.example.id) for each in batch]
                 _agree(store, known, zip(places, keys, strict=True))
-                fresh = any(key not in store.records for key in keys)
+                fresh = [(key, each) for key, each in zip(keys, batch, strict=True) if key not in store.records]
                 if fresh:
-                    answers = asker.ask(batch)
+                    answers = asker.ask([each for _, each in fresh])
                     store.append(
                         AnswerRecord(key, case, arm.name, each.example.id, each.encoded.text, answer, cost).to_line()
-                        for key, each, (answer, cost) in zip(keys, batch, answers, strict=True)
+                        for (key, each), (answer, cost) in zip(fresh, answers, strict=True)
                     )
-                watch(Step(case, arm.name, len(batch), len(batch) * fresh, total))
+                watch(Step(case, arm.name, len(batch), len(fresh), total))
 
 
 def rehearsed(
