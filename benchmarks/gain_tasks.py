@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import hashlib
 import json
 import random
 import re
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from boldface.emphasis.span import CharSpan, EmphasisedText
+from boldface.metrics.fluency import repeats
+from boldface.tasks.split import split_of
 
-SPLITS = {"train": range(0, 6), "validation": range(6, 8), "test": range(8, 10)}
 KEYS = (("name", "occupation"), ("name", "occupation"), ("name", "occupation"), ("person", "job"))
 JSON_RAW = (
     "Answer the occupation of {entity} and generate the answer as json format. "
@@ -81,12 +81,6 @@ class Example:
 
 Template = Callable[[str], str]
 """Wraps a user's words into a whole chat prompt."""
-
-
-def split_of(kind: str, key: object) -> str:
-    """Return the split of a row, by a hash of its id."""
-    bucket = int(hashlib.sha256(f"{kind}:{key}".encode()).hexdigest(), 16) % 10
-    return next(name for name, buckets in SPLITS.items() if bucket in buckets)
 
 
 def rows(data: Path, kind: str, split: str) -> list[dict[str, Any]]:
@@ -217,7 +211,7 @@ TASKS: dict[str, tuple[Callable[..., Example | None], str]] = {
 def followed(example: Example, answer: str) -> dict[str, bool]:
     """Judge a generated answer: what holds of it, by name of the metric."""
     answer = answer.strip()
-    judged = {"repeats": repeats(answer)}
+    judged = {"repeats": repeats(answer.split())}
     if example.task == "json":
         value = _parsed(answer)
         found = _parsed(match[0]) if (match := re.search(r"\{.*?\}", answer, re.DOTALL)) else None
@@ -235,13 +229,6 @@ def followed(example: Example, answer: str) -> dict[str, bool]:
         gone = not re.search(r"\b(he|she)\b", answer, re.IGNORECASE)
         judged |= {"changed": gone and kept >= 0.6, "kept": kept >= 0.6, "gone": gone}
     return judged
-
-
-def repeats(answer: str) -> bool:
-    """Tell degenerate repetition: a word four times in a row, or a run of four words four times."""
-    words = answer.lower().split()
-    runs = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
-    return any(len(set(run)) == 1 for run in runs) or any(runs.count(run) >= 4 for run in set(runs))
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

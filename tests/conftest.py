@@ -31,6 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def data():
+    """The data folder; what needs it is skipped where none is named."""
+    from boldface.engine.settings import settings
+    from boldface.tasks.data import Data
+
+    folder = settings().data
+    if folder is None:
+        pytest.skip("BOLDFACE_DATA is not set")
+    return Data(folder)
+
+
+@pytest.fixture(scope="session")
 def byte_llama():
     """A random, sharp llama (2 layers, 4 heads) of bytes, and its tokenizer; shared, so leave them as they were."""
     import torch

@@ -15,6 +15,7 @@ from boldface.evaluation.numerals import interval, p_value, with_error, written
 from boldface.evaluation.report import render_html
 from boldface.evaluation.results import Results
 from boldface.metrics.statistics import Estimate
+from boldface.records.store import differing
 
 
 def together(paths: list[Path]) -> Results:
@@ -26,7 +27,7 @@ def together(paths: list[Path]) -> Results:
     results = Results.load(paths)
     (first, facts), *others = results.facts.items()
     for path, there in others:
-        if names := sorted(name for name in facts.keys() | there.keys() if facts.get(name) != there.get(name)):
+        if names := differing(facts, there):
             raise RecordError(
                 f"{first} and {path} are no one run: they differ in {', '.join(names)}.",
                 "Show them one by one, or beside each other: boldface evaluate --compare A B.",

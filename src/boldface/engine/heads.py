@@ -58,9 +58,9 @@ def select_heads(model: nn.Module, heads: Heads | None) -> tuple[HeadGains, floa
     return gains, strength
 
 
-def all_heads(model: nn.Module) -> HeadGains:
-    """Return every head of ``model`` that can be steered, with gain 1."""
-    return HeadGains((layer, head) for layer, heads in geometry(model).heads.items() for head in range(heads))
+def all_heads(heads: Mapping[int, int]) -> HeadGains:
+    """Return every head with gain 1, given the query heads of every layer that can be steered."""
+    return HeadGains((layer, head) for layer, count in heads.items() for head in range(count))
 
 
 def as_gains(heads: HeadGains | Mapping[Any, Any] | Sequence[tuple[int, int]]) -> HeadGains:

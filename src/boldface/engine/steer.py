@@ -100,7 +100,7 @@ def prepare(
         gains, default = HeadGains(), DEFAULT_STRENGTH
         if rendered.text.spans or row_heads is not None:
             everywhere = rule == "share" and row_heads is None
-            gains, default = select_heads(model, all_heads(model) if everywhere else row_heads)
+            gains, default = select_heads(model, all_heads(geometry(model).heads) if everywhere else row_heads)
         row = rendered.encode(tokenizer, default=default if said is None else said, overlap=overlap)
         if not gains and any(span.strength for span in row.spans):
             raise NothingSteeredError(

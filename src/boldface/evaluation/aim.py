@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from boldface.engine.heads import all_heads
 from boldface.errors import TaskError
 from boldface.evaluation.arm import Arm
 from boldface.profiles.heads import Head, HeadGains
@@ -42,8 +43,7 @@ def aim(arm: Arm, heads: Mapping[int, int], profile: tuple[HeadGains, float] | N
     if arm.heads == "none":
         return Aim(HeadGains(), 0.0)
     if arm.heads == "all":
-        everywhere = HeadGains({(layer, head): 1.0 for layer, count in heads.items() for head in range(count)})
-        return Aim(everywhere, arm.times * (1.0 if arm.strength is None else arm.strength))
+        return Aim(all_heads(heads), arm.times * (1.0 if arm.strength is None else arm.strength))
     if profile is None:
         raise TaskError(f"The arm {arm.name!r} needs a profile.", "Name one with --profile, or leave the arm out.")
     gains, own = profile

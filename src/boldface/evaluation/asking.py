@@ -90,18 +90,20 @@ class Asker:
         """Ask one batch, whose questions are of one kind; the time of a row is its share of the batch's."""
         question = batch[0].example.question
         began = time.perf_counter()
+        written: list[tuple[int, ...]] = []
         if isinstance(question, Generate):
-            answers = self._generate(batch)
+            answers, written = self._generate(batch)
         elif isinstance(question, Choose):
             answers = self._choose(batch)
         else:
             answers = self._continue(batch)
         seconds = (time.perf_counter() - began) / len(batch)
-        if isinstance(question, Generate):
-            answers = self._judged(batch, answers)
-        return [(answer, self._cost(asked, seconds)) for (answer, _), asked in zip(answers, batch, strict=True)]
+        if written:
+            answers = self._judged(batch, answers, written)
+        return [(answer, self._cost(asked, seconds)) for answer, asked in zip(answers, batch, strict=True)]
 
-    def _generate(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
+    def _generate(self, batch: Sequence[Asked]) -> tuple[list[Answer], list[tuple[int, ...]]]:
+        """Return the answers and the tokens of each."""
         questions = [asked.example.question for asked in batch]
         stop = _Complete(
             self.model.tokenizer,
@@ -116,44 +118,40 @@ class Asker:
             stopping_criteria=StoppingCriteriaList([stop]),
             **self.steering,
         )
-        answers = []
+        answers, written = [], []
         for generation, question, length in zip(generations, stop.questions, stop.lengths, strict=True):
             end, ids = complete_at(generation.text, question), generation.ids[:length]
             ended = end is not None or generation.finish_reason == "stop"
-            answers.append((Answer(generation.text[:end], len(ids), ended), ids))
-        return answers
+            answers.append(Answer(generation.text[:end], len(ids), ended))
+            written.append(ids)
+        return answers, written
 
-    def _choose(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
+    def _choose(self, batch: Sequence[Asked]) -> list[Answer]:
         read = self._read([asked.prompt for asked in batch], [()] * len(batch), steered=True)
-        answers: list[tuple[Answer, tuple[int, ...]]] = []
+        answers = []
         for logprobs, asked in zip(read, batch, strict=True):
             assert isinstance(asked.example.question, Choose)
             tokens = [self._follows(" " + word, asked)[0] for word in asked.example.question.candidates]
-            answers.append((Answer(logprobs=tuple(logprobs[0, tokens].tolist())), ()))
+            answers.append(Answer(logprobs=tuple(logprobs[0, tokens].tolist())))
         return answers
 
-    def _continue(self, batch: Sequence[Asked]) -> list[tuple[Answer, tuple[int, ...]]]:
-        answers: list[tuple[Answer, tuple[int, ...]]] = []
+    def _continue(self, batch: Sequence[Asked]) -> list[Answer]:
+        answers: list[Answer] = []
         for few in _chunks(batch, READ_ROWS):
             texts = [question.text for asked in few if isinstance(question := asked.example.question, Continue)]
             tokens = [self._follows(text, asked)[:READ] for text, asked in zip(texts, few, strict=True)]
             steered = self._read([asked.prompt for asked in few], tokens, steered=True)
             plain = self._read([asked.plain for asked in few], tokens, steered=False)
-            answers += [(Answer(divergence=divergence(*pair)), ()) for pair in zip(plain, steered, strict=True)]
+            answers += [Answer(divergence=divergence(*pair)) for pair in zip(plain, steered, strict=True)]
         return answers
 
-    def _judged(
-        self, batch: Sequence[Asked], answers: list[tuple[Answer, tuple[int, ...]]]
-    ) -> list[tuple[Answer, tuple[int, ...]]]:
+    def _judged(self, batch: Sequence[Asked], answers: list[Answer], written: list[tuple[int, ...]]) -> list[Answer]:
         """Add how likely the plain model, after the plain prompt, finds the answers."""
         judged = []
-        for few in _chunks(list(zip(batch, answers, strict=True)), READ_ROWS):
-            tokens = [ids for _, (_, ids) in few]
-            read = self._read([asked.plain for asked, _ in few], tokens, steered=False)
-            for (_, (answer, ids)), logprobs in zip(few, read, strict=True):
-                judged.append(
-                    (replace(answer, plain_logprob=mean_logprob(logprobs, ids) if answer.text else None), ids)
-                )
+        for few in _chunks(list(zip(batch, answers, written, strict=True)), READ_ROWS):
+            read = self._read([asked.plain for asked, _, _ in few], [ids for _, _, ids in few], steered=False)
+            for (_, answer, ids), logprobs in zip(few, read, strict=True):
+                judged.append(replace(answer, plain_logprob=mean_logprob(logprobs, ids) if answer.text else None))
         return judged
 
     def _read(self, prompts: Sequence[Prompt], tokens: Sequence[Sequence[int]], *, steered: bool) -> list[Tensor]:

@@ -75,11 +75,12 @@ class Store:
             self._cut(0)
             self._write(first)
             return
-        facts, records = read(self.path)
+        facts, records = _parsed(self.path, content)
         if facts != self.facts:
-            raise RecordError(
-                f"{self.path} was made with {_difference(facts, self.facts)}.", "Name another file, or go back to that."
+            said = ", ".join(
+                f"{name} {facts.get(name)!r}, not {self.facts.get(name)!r}" for name in differing(facts, self.facts)
             )
+            raise RecordError(f"{self.path} was made with {said}.", "Name another file, or go back to that.")
         self._cut(content.rfind(b"\n") + 1)
         self.records = {record["key"]: record for record in records}
 
@@ -104,6 +105,10 @@ def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         content = path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error}.", "Name a file of records.") from error
+    return _parsed(path, content)
+
+
+def _parsed(path: Path, content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     lines = content[: content.rfind(b"\n") + 1].splitlines()
     try:
         head, *records = (json.loads(line) for line in lines)
@@ -117,6 +122,11 @@ def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             f"{path} has schema_version {version!r}; this boldface reads {SCHEMA_VERSION}.", "Use that boldface."
         )
     return facts, records
+
+
+def differing(facts: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """Return the names of the facts in which two files differ."""
+    return sorted(name for name in facts.keys() | others.keys() if facts.get(name) != others.get(name))
 
 
 def key_of(**content: Any) -> str:
@@ -133,8 +143,3 @@ def _line(record: Mapping[str, Any]) -> str:
             f"A record holds a number that is not finite: {error}.",
             "The model overflows in this type of weights; try --dtype float32.",
         ) from error
-
-
-def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    names = sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name))
-    return ", ".join(f"{name} {there.get(name)!r}, not {here.get(name)!r}" for name in names)

@@ -63,7 +63,7 @@ def check_masses(model: PreTrainedModel, share: float) -> None:
     Mass 0 stays 0, a mass that has reached the share stays as it is, and any other ends between share / (1 + share)
     and share. Masses are those that route ``split`` tells.
     """
-    steering = Steering((_SPAN,), all_heads(model), rule="share", share=share)
+    steering = Steering((_SPAN,), all_heads(geometry(model).heads), rule="share", share=share)
     batch, told = sample(model, rows=[steering]), list[Mass]()
     with torch.no_grad(), Attachment(model, batch.plan, prompt=batch.prompt, route="split", record=told.append):
         model(**batch.inputs(), use_cache=False)
