@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.metadata import version
 
@@ -43,15 +44,64 @@ def data():
 
 
 @pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """A data folder of eighty invented biographies and facts; every new answer begins with y, every true one with n."""
+    folder = tmp_path_factory.mktemp("data")
+    people = []
+    for row in range(80):
+        entity, job = f"Person {row}", ("baker", "pilot", "judge", "nurse")[row % 4]
+        first = f"{entity} is a {job}."
+        people.append(
+            {
+                "id": row,
+                "entity": entity,
+                "context": f"{first} He has a boat and two cats, and goes out to sea with them every day.",
+                "first_sentence": first,
+                "attribute": f"a {job}",
+                "target": job,
+                "all_occupations": [job],
+            }
+        )
+    (folder / "wikibios.jsonl").write_text("\n".join(map(json.dumps, people)), encoding="utf-8")
+    facts = [
+        {
+            "case_id": row,
+            "requested_rewrite": {
+                "prompt": "{} is from",
+                "subject": f"Sam {row}",
+                "target_new": {"str": f"yarm{row}"},
+                "target_true": {"str": f"nice{row}"},
+            },
+            "paraphrase_prompts": [f"It rains. Sam {row} comes from"],
+            "neighborhood_prompts": [],
+        }
+        for row in range(80)
+    ]
+    (folder / "counterfact.json").write_text(json.dumps(facts), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def byte_llama():
     """A random, sharp llama (2 layers, 4 heads) of bytes, and its tokenizer; shared, so leave them as they were."""
+    return _byte_llama()
+
+
+@pytest.fixture(scope="session")
+def yes_no_llama():
+    """The same with tokens of their own for " y" and " n", so that words with these can be told apart by the first."""
+    return _byte_llama([("Ġ", "y"), ("Ġ", "n")])
+
+
+def _byte_llama(merges=()):
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     control = ["<|end|>", "<|user|>", "<|assistant|>"]
-    words = {word: index for index, word in enumerate([*control, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
-    backend = Tokenizer(models.BPE(words, []))
+    letters = [*control, *sorted(pre_tokenizers.ByteLevel.alphabet()), *map("".join, merges)]
+    words = {word: index for index, word in enumerate(letters)}
+    backend = Tokenizer(models.BPE(words, list(merges)))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(

@@ -17,7 +17,10 @@
     │   ├── PromptMismatchError      the model was given another prompt than the steered one
     │   └── ContextLengthError       prompt and answer do not fit into the model's context
     ├── RouteError                   a route that is not exact (or not available) here
+    ├── ProfilingError (ValueError)  a method, strategy or budget that finds no heads
     └── MissingError                 an extra, a model or a data file that is not installed
+
+and the one warning: ``ProfileWarning``, a profile that was made for a variant of the model at hand.
 """
 
 from __future__ import annotations
@@ -104,5 +107,13 @@ class RecordError(BoldfaceError):
     """A file of records that is damaged, in use, or of another run."""
 
 
+class ProfilingError(BoldfaceError, ValueError):
+    """A method, strategy or budget that finds no heads."""
+
+
 class MissingError(BoldfaceError):
     """An extra, a model or a data file that is not installed."""
+
+
+class ProfileWarning(UserWarning):
+    """A profile is used on a variant of the model that it was made for."""

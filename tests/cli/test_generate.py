@@ -223,3 +223,46 @@ def test_the_real_model_follows_the_emphasis(boldface, smollm2):
     assert "Nokia" in said["answer"]
     assert "Nokia" not in said["plain"]["answer"]
     assert len(said["steered"]["heads"]) > 10
+
+
+def test_a_profile_of_a_variant_is_noted_and_a_foreign_one_forced(generate, byte_llama, tmp_path):
+    """One line of note for a variant; an error for another model, until it is forced."""
+    import copy
+
+    import torch
+
+    from boldface.engine.identity import identity
+    from boldface.profiles.heads import HeadGains
+    from boldface.profiles.profile import Profile
+
+    for name, factor in (("own", 1.0), ("variant", 1.05), ("foreign", -1.0)):
+        changed = copy.deepcopy(byte_llama[0])
+        with torch.no_grad():
+            for weight in changed.parameters():
+                weight.mul_(factor)
+        made_for = identity(changed, byte_llama[1])
+        Profile(name, "Tiny", HeadGains([(0, 1)]), 2.0, scope="answer", identity=made_for).save(
+            tmp_path / f"{name}.json"
+        )
+
+    def answered(name, *words):
+        return generate("Say **yes**.", "--json", *words, heads=tmp_path / f"{name}.json")
+
+    own, variant, foreign = (answered(name) for name in ("own", "variant", "foreign"))
+    assert "Note:" not in own.stderr
+    assert variant.stderr.count("Note: Profile 'variant' was made for a variant of this model") == 1
+    assert "UserWarning" not in variant.stderr
+    assert foreign.exit_code == 2
+    assert "--force-profile" in foreign.stderr
+    forced = json.loads(answered("foreign", "--force-profile").stdout)
+    assert forced["answer"] == json.loads(own.stdout)["answer"]
+    assert forced["steered"]["scope"] == "answer"
+    assert json.loads(answered("own", "--scope", "all").stdout)["steered"]["scope"] == "all"
+
+
+@pytest.mark.parametrize("heads", [None, "L0H1"])
+def test_only_a_named_profile_is_forced(generate, heads):
+    """There is nothing to force about heads, or about no profile."""
+    refused = generate("Say **yes**.", "--force-profile", heads=heads)
+    assert refused.exit_code == 2
+    assert "none is named" in refused.stderr

@@ -32,7 +32,7 @@ def test_a_folder_is_loaded(tiny_folder: Path):
     assert not model.training
     assert model.dtype == torch.float32
     assert model(**tokenizer("hello", return_tensors="pt")).logits.shape == (1, 3, len(tokenizer))
-    assert dataclasses.astuple(origin) == (str(tiny_folder), "folder", str(tiny_folder), None, True)
+    assert dataclasses.astuple(origin) == (str(tiny_folder), "folder", str(tiny_folder), None, True, "")
 
 
 def test_arguments_reach_transformers(tiny_folder: Path):
@@ -103,7 +103,7 @@ def test_a_hub_id_is_read_from_the_hubs_cache(tiny_folder: Path, tmp_path: Path)
     for branch in ("main", "v2"):
         (repository / "refs" / branch).write_text(commit)
     _, _, origin = load_pretrained("acme/tiny", offline=True, cache_dir=tmp_path)
-    assert dataclasses.astuple(origin) == ("acme/tiny", "hub", "acme/tiny", commit, True)
+    assert dataclasses.astuple(origin) == ("acme/tiny", "hub", "acme/tiny", commit, True, "")
     assert load_pretrained("acme/tiny", offline=True, cache_dir=tmp_path, revision="v2")[2].revision == commit
     with pytest.raises(MissingError, match=r"network is switched off.*BOLDFACE_OFFLINE"):
         load_pretrained("acme/tiny", offline=True, cache_dir=tmp_path, revision="v3")

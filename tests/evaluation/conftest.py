@@ -207,9 +207,10 @@ def llama(byte_llama):
 @pytest.fixture
 def profile():
     """Gains and strength for the tiny model."""
+    from boldface.engine.heads import Selected
     from boldface.profiles.heads import HeadGains
 
-    return HeadGains.parse("L0H1, L0H2, L1H0, L1H3=0.5"), 4.6
+    return Selected(HeadGains.parse("L0H1, L0H2, L1H0, L1H3=0.5"), 4.6)
 
 
 @pytest.fixture

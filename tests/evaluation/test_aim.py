@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boldface.engine.heads import Selected
 from boldface.errors import TaskError
 from boldface.evaluation.aim import aim, dealt
 from boldface.evaluation.arms import find_arm
@@ -15,7 +16,7 @@ from boldface.profiles.heads import Head, HeadGains
 
 SHAPE = {0: 4, 1: 4, 3: 8}
 GAINS = HeadGains.parse("L0H1, L0H2=0.25, L3H7=0.5, L3H0=-0.5")
-PROFILE = (GAINS, 4.0)
+PROFILE = Selected(GAINS, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,15 @@ def test_arms_steer_what_they_say(arm, gains, strength):
     aimed = aim(find_arm(arm), SHAPE, PROFILE, 0)
     assert aimed.gains == gains
     assert aimed.strength == pytest.approx(strength)
+
+
+@pytest.mark.parametrize(
+    ("arm", "scope"),
+    [("steered", "answer"), ("random-heads", "answer"), ("pasta", "all"), ("all-heads", "all"), ("plain", "all")],
+)
+def test_the_profile_s_scope_goes_with_its_gains(arm, scope):
+    """Arms that have the profile's own gains have its scope; published forms steer every query."""
+    assert aim(find_arm(arm), SHAPE, Selected(GAINS, 4.0, "answer"), 0).scope == scope
 
 
 @given(
@@ -66,9 +76,9 @@ def test_seeds_deal_differently():
     ("arm", "profile", "says"),
     [
         ("steered", None, "needs a profile"),
-        ("steered", (HeadGains(), 4.0), "no head"),
-        ("random-heads", (HeadGains(), 4.0), "no head"),
-        ("pasta", (HeadGains.parse("L0H0=0.4"), 4.0), "no head of gain 0.5"),
+        ("steered", Selected(HeadGains(), 4.0), "no head"),
+        ("random-heads", Selected(HeadGains(), 4.0), "no head"),
+        ("pasta", Selected(HeadGains.parse("L0H0=0.4"), 4.0), "no head of gain 0.5"),
     ],
 )
 def test_what_steers_nothing_is_refused(arm, profile, says):

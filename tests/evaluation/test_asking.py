@@ -45,8 +45,8 @@ def logprobs(llama, profile, text, continuation, arm):
     """What transformers says of every place of a continuation, one unpadded row, steered by ``boldface.steer``."""
     prompt = example(text, Generate(1)).prompt
     how = {
-        "plain": {"strength": 0, "heads": profile[0]},
-        "steered": {"strength": profile[1], "heads": profile[0]},
+        "plain": {"strength": 0, "heads": profile.gains},
+        "steered": {"strength": profile.strength, "heads": profile.gains},
         "instaboost": {"factor": 3, "rule": "flat", "heads": {0: [0, 1, 2, 3], 1: [0, 1, 2, 3]}},
         "spotlight": {"rule": "share", "share": 0.2},
     }[arm]
@@ -148,3 +148,13 @@ def _rounded(answer):
         divergence=answer.divergence and pytest.approx(answer.divergence, rel=1e-3),
         plain_logprob=answer.plain_logprob and pytest.approx(answer.plain_logprob, rel=1e-3),
     )
+
+
+@pytest.mark.parametrize("scope", ["all", "answer"])
+def test_the_scope_of_the_profile_reaches_the_model(llama, profile, scope):
+    """What is prepared has the scope, and the usual one is no argument, so that keys of answers stay what they were."""
+    arm = find_arm("steered")
+    asker = Asker(llama, arm, aim(arm, llama.geometry.heads, profile._replace(scope=scope), 0))
+    prepared = asker._prepared([example("Please say yes now.", Generate(1)).prompt])
+    assert [steering.scope for steering in prepared.steerings] == [scope]
+    assert ("scope" in asker.steering) == (scope != "all")

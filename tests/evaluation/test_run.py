@@ -201,7 +201,7 @@ def test_other_answers_of_the_same_name_are_refused(run, chores, profile):
     """An arm that steers otherwise than it did in this file is refused."""
     run(chores, "steered")
     with pytest.raises(RecordError, match="another answer of chores: steered"):
-        run(chores, "steered", profile=(profile[0] * 0.5, profile[1]))
+        run(chores, "steered", profile=profile._replace(gains=profile.gains * 0.5))
 
 
 @pytest.mark.parametrize(

@@ -14,22 +14,48 @@ from hypothesis import strategies as st
 from boldface.emphasis.strength import DEFAULT_STRENGTH, MAX_STRENGTH
 from boldface.errors import HeadError, StrengthError
 from boldface.profiles import catalogue
+from boldface.profiles.canary import Canary
 from boldface.profiles.heads import HeadGains
-from boldface.profiles.profile import SCHEMA_VERSION, Profile
+from boldface.profiles.identity import Identity, pack_sketch
+from boldface.profiles.migrations import LATEST
+from boldface.profiles.profile import Profile
+from boldface.profiles.provenance import Cost, TaskUse
+
+TINY = Identity(
+    architecture="LlamaForCausalLM",
+    layers=2,
+    heads=3,
+    kv_heads=1,
+    head_dim=8,
+    hidden_size=24,
+    vocabulary=64,
+    weights="0123456789abcdef",
+    sketch=pack_sketch(index / 8 for index in range(64)),
+    tokenizer="fedcba9876543210",
+    dtype="bfloat16",
+    origin="tiny.gguf",
+    quantization="Q8_0 GGUF",
+)
 
 SMALL = Profile(
     name="small",
     model="Tiny",
     gains=HeadGains({(1, 2): 0.5, (0, 0): -1.25}),
     strength=2.0,
+    scope="answer",
     layers=2,
     heads=3,
+    identity=TINY,
     method="by hand",
-    note="für Tests",
+    settings={"steps": 3, "prices": [0.5, None]},
+    tasks=(TaskUse("facts", "raw", "original", "train", 20, 1.5, "abc"),),
     seed=7,
-    trained_on={"facts": 3},
-    version=4,
     scores={"facts": {"new": 1.0}},
+    canaries=(Canary("Say yes. **No**.", ((9, 15), (0, 3)), " No", -3.25, -0.5),),
+    cost=Cost(12, 34567, 8.5),
+    boldface="0.1.0",
+    note="für Tests",
+    version=4,
 )
 
 GAINS = st.dictionaries(
@@ -51,7 +77,7 @@ def test_file_round_trip(tmp_path: Path) -> None:
     SMALL.save(path)
     assert Profile.load(path) == Profile.load(str(path)) == SMALL
     assert list(tmp_path.iterdir()) == [path]
-    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == SCHEMA_VERSION
+    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == LATEST
 
 
 def test_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +122,9 @@ def test_reference_file_is_read(tmp_path: Path) -> None:
         ('{"0": {"1": "much"}}', "no readable head gains"),
         ('{"0": {"1": NaN}}', "not a finite number"),
         ('{"-1": [0]}', "-1"),
-        ('{"schema_version": 2}', "schema_version 2"),
+        ('{"schema_version": 3}', "schema_version 3.*update boldface"),
+        ('{"schema_version": true}', "schema_version True"),
+        ('{"schema_version": "1"}', "schema_version '1'"),
         ('{"schema_version": 1, "name": "a", "model": "b"}', "lacks gains"),
         ('{"schema_version": 1, "name": "a", "model": "b", "gains": {}, "colour": 1}', "unknown fields: colour"),
         ('{"schema_version": 1, "name": 3, "model": "b", "gains": {}}', "name is 3"),
@@ -163,7 +191,7 @@ def test_shipped_profiles(name: str, layers: int, heads: int) -> None:
     assert profile.gains
     assert profile.seed is not None
     assert profile.method
-    assert profile.trained_on
+    assert profile.settings
     steered, plain = profile.scores["steered"], profile.scores["plain"]
     assert steered["fact"]["new"] - steered["fact"]["new stderr"] > plain["fact"]["new"] + plain["fact"]["new stderr"]
 

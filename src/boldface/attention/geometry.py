@@ -68,6 +68,11 @@ class Geometry:
         """Query heads of every steerable layer."""
         return {index: layer.heads for index, layer in self.layers.items()}
 
+    @property
+    def depth(self) -> int:
+        """Decoder layers, those that cannot be steered included."""
+        return max((*self.layers, *self.refused)) + 1
+
 
 def transformer(model: nn.Module) -> PreTrainedModel:
     """Return the transformers model inside ``model`` (itself, or what peft and others wrap).

@@ -12,7 +12,8 @@ from boldface.cli.failures import Verbs
 
 EXIT_CODES = (
     "Exit codes: 0 all is well, 1 something unforeseen, 2 wrong usage, emphasis, heads or route, "
-    "3 a model, package or data set is missing, 130 interrupted."
+    "3 a model, package or data set is missing, 4 and 5 a profile has drifted or is broken (profiles check), "
+    "130 interrupted."
 )
 
 app = typer.Typer(

@@ -14,9 +14,9 @@ from boldface.cli import options
 from boldface.errors import BoldfaceError, HeadError, MissingError, TaskError
 
 if TYPE_CHECKING:
+    from boldface.engine.heads import Selected
     from boldface.engine.model import Model
     from boldface.evaluation.run import Request
-    from boldface.profiles.heads import HeadGains
     from boldface.tasks.data import Data
 
 EXTRA = ("langdetect", "nltk", "numpy", "scipy")
@@ -114,6 +114,7 @@ def evaluate(
     settings: Settings = "raw",
     variants: Variants = "original",
     profile: ProfileName = None,
+    force_profile: options.ForceProfile = False,
     tune: TuneRows = None,
     data: DataFolder = None,
     batch: Batch = 16,
@@ -163,7 +164,7 @@ def evaluate(
     from boldface.cli.generate import load
 
     loaded = load(model, cache=cache, offline=offline, threads=threads, dtype=dtype)
-    heads = _heads(loaded, profile)
+    heads = _heads(loaded, profile, force=force_profile)
     began = {
         "command": shlex.join(["boldface", *sys.argv[1:]]),
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -232,12 +233,13 @@ def require_extra() -> None:
         raise MissingError(f"{' and '.join(missing)} is not installed.", "Run: pip install 'boldface[evaluate]'")
 
 
-def _heads(model: Model, profile: str | None) -> tuple[HeadGains, float] | None:
+def _heads(model: Model, profile: str | None, *, force: bool) -> Selected | None:
+    from boldface.cli.generate import forced
     from boldface.engine.heads import select_heads
 
     try:
-        return select_heads(model.model, profile)
+        return select_heads(model.model, forced(profile) if force else profile, model.tokenizer)
     except HeadError:
-        if profile is not None:
+        if profile is not None or force:
             raise
         return None  # arms that need one say so

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from boldface.errors import BoldfaceError, MissingError
+from boldface.errors import BoldfaceError, MissingError, ProfileWarning
 
-OTHER, USAGE, MISSING, INTERRUPTED = 1, 2, 3, 130
+OTHER, USAGE, MISSING, DRIFTED, BROKEN, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 
 class Verbs(TyperGroup):
@@ -34,7 +35,9 @@ class Verbs(TyperGroup):
         if not standalone_mode:
             return run()
         try:
-            code = run()
+            with warnings.catch_warnings():
+                warnings.showwarning = show_warning
+                code = run()
             sys.stdout.flush()
         except BrokenPipeError:
             # Who read our output has left; nothing more can be said, not even at the exit.
@@ -45,6 +48,16 @@ class Verbs(TyperGroup):
         except Exception as error:
             code = tell(error, debug=_wants_debug(sys.argv[1:] if args is None else args))
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """Say a warning of ours in one line on standard error, any other as Python does."""
+    if issubclass(category, ProfileWarning):
+        _say("Note", str(message), "bold")
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def tell(error: Exception, *, debug: bool = False) -> int:

@@ -12,11 +12,12 @@ from boldface.cli import options
 from boldface.cli.prompt import Marking, Messages, is_emphasised, plain, read_messages, read_text
 from boldface.emphasis.span import EmphasisedText
 from boldface.emphasis.strength import resolve_strength
-from boldface.errors import BoldfaceError
+from boldface.errors import BoldfaceError, HeadError
 
 if TYPE_CHECKING:
     from boldface.engine.generation import Generation
     from boldface.engine.model import Model
+    from boldface.profiles.profile import Profile
 
 
 def generate(
@@ -34,10 +35,11 @@ def generate(
     emphasise: options.Words = None,
     occurrence: options.Occurrence = "first",
     heads: options.Heads = None,
+    force_profile: options.ForceProfile = False,
     alpha: options.Alpha = None,
     factor: options.Factor = None,
     strength: options.Strength = None,
-    scope: options.Scope = "all",
+    scope: options.Scope = None,
     route: options.Route = "auto",
     overlap: options.Overlap = "any",
     max_new_tokens: options.MaxNewTokens = None,
@@ -66,7 +68,8 @@ def generate(
         raise BoldfaceError("There is nothing to compare: no words are emphasised.", "Mark some: '**Be brief.**'.")
     resolve_strength(alpha=alpha, factor=factor, strength=strength)
     loaded = load(model, cache=cache, offline=offline, threads=threads)
-    said: dict[str, Any] = {"heads": heads, "alpha": alpha, "factor": factor, "strength": strength}
+    chosen = forced(heads) if force_profile else heads
+    said: dict[str, Any] = {"heads": chosen, "alpha": alpha, "factor": factor, "strength": strength}
     said |= {"overlap": overlap, "raw": raw}
     if show_spans:
         from boldface.cli.tokens import show
@@ -156,6 +159,21 @@ def load(
     if threads is not None:
         torch.set_num_threads(threads)
     return engine.load(model, cache=cache, offline=offline, dtype=dtype, progress=terminal.margin().is_terminal)
+
+
+def forced(heads: str | None) -> Profile:
+    """Return a named profile without what it was made for, so that it fits any model that has its heads.
+
+    Raises:
+        HeadError: No profile is named, or it cannot be read.
+    """
+    from boldface.engine.heads import read_heads
+    from boldface.profiles.heads import HeadGains
+
+    read = HeadGains() if heads is None else read_heads(heads)
+    if isinstance(read, HeadGains):
+        raise HeadError("--force-profile stands beside a profile, and none is named.", "Name one, or leave it out.")
+    return read.unbound()
 
 
 def _drawing(sample: bool, temperature: float | None, top_p: float | None) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import torch
 
 from boldface.cli.watching import watching
 from boldface.engine.fingerprint import fingerprint
+from boldface.engine.heads import Selected
 from boldface.engine.model import Model
 from boldface.evaluation.record import session_line
 from boldface.evaluation.run import Request, evaluate
 from boldface.evaluation.tune import tuned
-from boldface.profiles.heads import HeadGains
 from boldface.records.store import Store, key_of
 from boldface.tasks.data import Data
 
@@ -26,7 +26,7 @@ def run(
     request: Request,
     data: Data,
     path: Path,
-    profile: tuple[HeadGains, float] | None,
+    profile: Selected | None,
     *,
     tune: int | None,
     route: str,
@@ -42,18 +42,29 @@ def run(
             evaluate(model, request, data, store, profile=profile, watch=watch, route=route)
 
 
-def facts(model: Model, profile: tuple[HeadGains, float] | None, seed: int) -> dict[str, Any]:
+def facts(model: Model, profile: Selected | None, seed: int) -> dict[str, Any]:
     """Return what every answer of a file depends on."""
-    gains, strength = profile or (HeadGains(), 0.0)
-    steered = {"heads": len(gains), "strength": strength, "digest": key_of(gains=str(gains), strength=strength)}
     return {
         "model": model.name,
         "fingerprint": fingerprint(model.model, model.tokenizer),
         "dtype": str(model.model.dtype).removeprefix("torch."),
         "device": str(model.model.device),
-        "profile": steered if profile else None,
+        "profile": None if profile is None else _steered(profile),
         "seed": seed,
         "boldface": version("boldface"),
         "torch": version("torch"),
         "transformers": version("transformers"),
+    }
+
+
+def _steered(profile: Selected) -> dict[str, Any]:
+    """A profile in short; scope "all" and rule "pasta" are not told, so that older files fit."""
+    content = {"gains": str(profile.gains), "strength": profile.strength}
+    told: dict[str, str] = {} if profile.scope == "all" else {"scope": profile.scope}
+    told |= {} if profile.rule == "pasta" else {"rule": profile.rule}
+    return {
+        "heads": len(profile.gains),
+        "strength": profile.strength,
+        **told,
+        "digest": key_of(**content, **told),
     }

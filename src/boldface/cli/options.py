@@ -139,12 +139,20 @@ Strength = Annotated[
     float | None,
     typer.Option("--strength", metavar="NATS", help="Strength in nats, log(factor).", rich_help_panel=STEERING),
 ]
+ForceProfile = Annotated[
+    bool,
+    typer.Option(
+        "--force-profile",
+        help="Use the named profile though it was made for another model.",
+        rich_help_panel=STEERING,
+    ),
+]
 Scope = Annotated[
-    ScopeName,
+    ScopeName | None,
     typer.Option(
         "--scope",
         metavar="|".join(get_args(ScopeName)),
-        help="Steer every query, or only from the last prompt token on.",
+        help="Steer every query, or only from the last prompt token on (default: the profile's, else all).",
         rich_help_panel=STEERING,
     ),
 ]

@@ -63,7 +63,7 @@ def read_text(prompt: str | None, file: Path | None) -> str:
     if prompt is not None and prompt != "-":
         text = prompt
     elif file is not None and str(file) != "-":
-        text = _without_line_end(_read(file))
+        text = _without_line_end(read_file(file))
     elif prompt is None and file is None and sys.stdin.isatty():
         raise BoldfaceError("There is no prompt.", "Write it behind the command, name a --file, or pipe it in.")
     else:
@@ -80,7 +80,7 @@ def read_messages(file: Path) -> Messages:
         ChatError: When the file is no chat.
         BoldfaceError: When it cannot be read.
     """
-    text = _decode(sys.stdin.buffer.read(), "standard input") if str(file) == "-" else _read(file)
+    text = _decode(sys.stdin.buffer.read(), "standard input") if str(file) == "-" else read_file(file)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -89,6 +89,18 @@ def read_messages(file: Path) -> Messages:
     if not isinstance(messages, list) or not messages or not all(isinstance(one, dict) for one in messages):
         raise ChatError(f"{file} holds no list of messages.", _CHAT_HINT)
     return messages
+
+
+def read_file(file: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        BoldfaceError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return _decode(file.expanduser().read_bytes(), str(file))
+    except OSError as error:
+        raise BoldfaceError(f"{file} cannot be read: {error.strerror or error}.", "Name a readable file.") from error
 
 
 def read_span(text: str) -> CharSpan:
@@ -143,13 +155,6 @@ def _occurrence(text: str) -> Literal["first", "last", "all"] | int:
         return int(text)
     except ValueError:
         raise SpanError(f"There is no occurrence {text!r}.", "Use first, last, all or a whole number from 0.") from None
-
-
-def _read(file: Path) -> str:
-    try:
-        return _decode(file.expanduser().read_bytes(), str(file))
-    except OSError as error:
-        raise BoldfaceError(f"{file} cannot be read: {error.strerror or error}.", "Name a readable file.") from error
 
 
 def _decode(content: bytes, name: str) -> str:

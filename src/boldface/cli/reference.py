@@ -35,6 +35,7 @@ says what to do; `boldface --debug VERB` (or `BOLDFACE_DEBUG=1`) adds the traceb
 | 1 | something unforeseen; `doctor`: no exact route runs here |
 | 2 | wrong usage, or emphasis, heads, strength or route that cannot be used |
 | 3 | a model, a package or a data set is missing; the hint says what to install |
+| 4, 5 | `profiles check`: the profile has drifted, is broken |
 | 130 | interrupted |
 
 `boldface --install-completion` sets up the shell's completion, of the names of models, profiles and dialects as well.

@@ -142,6 +142,11 @@ def write(words: str) -> None:
     sys.stdout.flush()
 
 
+def cell(words: str) -> Text:
+    """Return words for a cell of a table, to the letter: brackets in them are no markup."""
+    return Text(harmless(words))
+
+
 def harmless(words: str) -> str:
     """Return the words with pictures (``␛``) in place of control characters; line ends and tabs stay."""
     return words.translate(_PICTURES)

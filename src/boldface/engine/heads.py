@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import DEFAULT_STRENGTH
+from boldface.engine.fitting import check_profile
 from boldface.errors import HeadError
 from boldface.profiles.heads import HeadGains
 from boldface.profiles.profile import Profile
-from boldface.steering.plan import check_heads
+from boldface.steering.plan import Scope, check_heads
+from boldface.steering.rules import Rule
 
 Heads = HeadGains | Profile | str | os.PathLike[str] | Mapping[Any, Any] | Sequence[tuple[int, int]]
 """A profile or its name or file, HeadGains, ``{layer: [heads]}``, ``"L12H7, L3H0=0.5"`` or (layer, head) pairs."""
@@ -22,40 +24,71 @@ STAMP = "boldface_model"
 """Attribute of a model that says which embedded one it is; set when boldface loads it, never saved with it."""
 
 
-def select_heads(model: nn.Module, heads: Heads | None) -> tuple[HeadGains, float]:
-    """Return the gains to steer ``model`` with, and the strength they were made for in nats.
+class Selected(NamedTuple):
+    """Which heads are steered, and what whoever chose them meant them to be steered with.
+
+    Attributes:
+        gains: Gain of every steered head.
+        strength: Default strength in nats.
+        scope: Default scope.
+        rule: Default rule.
+    """
+
+    gains: HeadGains
+    strength: float = DEFAULT_STRENGTH
+    scope: Scope = "all"
+    rule: Rule = "pasta"
+
+
+def select_heads(model: nn.Module, heads: Heads | None, tokenizer: Any = None) -> Selected:
+    """Return the gains to steer ``model`` with, and the strength, scope and rule they were made for.
+
+    A profile that knows what model it was made for is compared with this one: the same is taken, a variant too, with a
+    warning (once a profile and model), and any other is refused.
 
     Args:
         model: The model.
         heads: See :data:`Heads`; None is the profile shipped for this model.
+        tokenizer: The model's tokenizer, compared too where it is given.
 
     Raises:
         HeadError: When nothing is shipped for the model, or heads or profile do not fit it.
     """
     shape = geometry(model).heads
     if heads is None:
-        name = getattr(transformer(model), STAMP, None)
-        if name is None:
+        heads = shipped_with(model)
+        if heads is None:
             raise HeadError(
                 "No profile comes with this model, so its heads must be named.",
                 "Write heads as 'L12H7, L3H0=0.5', as {layer: [heads]}, or name a profile.",
             )
-        heads = Profile.load(name)
-    if isinstance(heads, str):
-        heads = HeadGains.parse(heads) if _looks_like_heads(heads) else Profile.load(heads)
-    if isinstance(heads, os.PathLike):
-        heads = Profile.load(heads)
+    heads = read_heads(heads)
     if isinstance(heads, Profile):
-        if not heads.matches(len(shape), max(shape.values())):
-            raise HeadError(
-                f"Profile {heads.name!r} was made for {heads.model}: {heads.layers} layers of {heads.heads} heads.",
-                f"This model has {len(shape)} steerable layers of {max(shape.values())} heads; pass heads= of its own.",
-            )
-        gains, strength = heads.gains, heads.strength
+        check_profile(heads, model, tokenizer)
+        selected = Selected(heads.gains, heads.strength, heads.scope, heads.rule)
     else:
-        gains, strength = as_gains(heads), DEFAULT_STRENGTH
-    check_heads(gains, shape)
-    return gains, strength
+        selected = Selected(heads)
+    check_heads(selected.gains, shape)
+    return selected
+
+
+def shipped_with(model: nn.Module) -> Profile | None:
+    """Return the profile that comes with an embedded model; None for any other model."""
+    name = getattr(transformer(model), STAMP, None)
+    return None if name is None else Profile.load(name)
+
+
+def read_heads(heads: Heads) -> HeadGains | Profile:
+    """Return the gains or the profile that somebody wrote, in any spelling.
+
+    Raises:
+        HeadError: It cannot be read.
+    """
+    if isinstance(heads, str):
+        return HeadGains.parse(heads) if _looks_like_heads(heads) else Profile.load(heads)
+    if isinstance(heads, os.PathLike):
+        return Profile.load(heads)
+    return heads if isinstance(heads, Profile) else as_gains(heads)
 
 
 def all_heads(heads: Mapping[int, int]) -> HeadGains:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from boldface.engine.catalogue import EMBEDDED
 from boldface.engine.gguf import GgufSource, convert
 from boldface.engine.hub import absent, check_there, snapshot
+from boldface.engine.origin import Origin, file_name, gguf_quantization
 from boldface.engine.progress import Progress, bar, quiet
 from boldface.engine.settings import settings
 from boldface.errors import MissingError, UnsupportedModelError
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SHARED = ("cache_dir", "force_download", "proxies", "subfolder", "token", "trust_remote_code")
 """What tells where files come from, and so goes to config, tokenizer and weights alike."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a loaded model came from.
-
-    Attributes:
-        name: What was asked for.
-        kind: An embedded model, a folder, a GGUF file or a repository of the hub.
-        place: The folder or hub id that was read.
-        revision: The commit that was read, where one is known.
-        chat: Whether prompts belong into the chat template (an instruct model).
-    """
-
-    name: str
-    kind: Literal["embedded", "folder", "gguf", "hub"]
-    place: str
-    revision: str | None
-    chat: bool
 
 
 def load_pretrained(
@@ -109,6 +90,7 @@ def load_pretrained(
         place=place,
         revision=commit if folder == place else Path(folder).name,
         chat=bool(tokenizer.chat_template) if chat is None else chat,
+        quantization=_quantization(name, kind),
     )
     return model, tokenizer, origin
 
@@ -158,6 +140,16 @@ def _locate(
         f"There is no model at {str(name)!r}.",
         f"Name an existing folder, a .gguf file, a hub id or an embedded model ({', '.join(EMBEDDED)}).",
     )
+
+
+def _quantization(name: str | os.PathLike[str], kind: str) -> str:
+    """How the weights of a GGUF file are quantised, which the unpacked ones no longer say."""
+    if kind == "embedded":
+        return gguf_quantization(file_name(EMBEDDED[str(name)]))
+    if kind == "gguf":
+        file = Path(name).expanduser()
+        return gguf_quantization(file.name, file)
+    return ""
 
 
 def _read(place: str, where: dict[str, Any], **how: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str | None]:

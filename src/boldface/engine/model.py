@@ -17,10 +17,13 @@ from boldface.emphasis.tokens import EncodedPrompt
 from boldface.engine import steer as steering
 from boldface.engine.generation import Generation
 from boldface.engine.heads import STAMP, Heads, select_heads
+from boldface.engine.identity import identity
 from boldface.engine.loading import load_pretrained
+from boldface.engine.origin import Origin, title
 from boldface.engine.prompts import Overlap, Prompt, as_batch, is_batch, pad_id, render_prompt
 from boldface.engine.streaming import stream
 from boldface.errors import ModelError
+from boldface.profiles.identity import Identity
 from boldface.steering.plan import Scope
 from boldface.steering.rules import Rule
 
@@ -35,16 +38,35 @@ class Model:
         tokenizer: Its tokenizer.
         name: What it was loaded as.
         chat: Whether plain text is wrapped into the chat template; by default when the tokenizer has one.
+        origin: Where it was loaded from; None for a model object.
 
     Raises:
         UnsupportedModelError: When no layer of the model can be steered.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: Any, *, name: str = "", chat: bool | None = None) -> None:
-        self.model, self.tokenizer, self.name = model, tokenizer, name
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Any,
+        *,
+        name: str = "",
+        chat: bool | None = None,
+        origin: Origin | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.name, self.origin = model, tokenizer, name, origin
         self.chat = bool(getattr(tokenizer, "chat_template", None)) if chat is None else chat
         self.geometry = geometry(model)
         self._lock = threading.RLock()
+
+    @property
+    def title(self) -> str:
+        """Its name for people, without a place on this machine."""
+        return title(self.origin, self.name)
+
+    @property
+    def identity(self) -> Identity:
+        """What tells this model from others: what a profile made on it says that it was made for."""
+        return identity(self.model, self.tokenizer, self.origin)
 
     def encode(
         self,
@@ -61,7 +83,8 @@ class Model:
         rendered = render_prompt(self.tokenizer, prompt, chat=self.chat and not raw)
         default = resolve_strength(alpha=alpha, factor=factor, strength=strength)
         if default is None:
-            default = select_heads(self.model, heads)[1] if rendered.text.spans else DEFAULT_STRENGTH
+            marked = bool(rendered.text.spans)
+            default = select_heads(self.model, heads, self.tokenizer).strength if marked else DEFAULT_STRENGTH
         return rendered.encode(self.tokenizer, default=default, overlap=overlap)
 
     def generate(
@@ -72,8 +95,8 @@ class Model:
         alpha: float | None = None,
         factor: float | None = None,
         strength: float | None = None,
-        scope: Scope = "all",
-        rule: Rule = "pasta",
+        scope: Scope | None = None,
+        rule: Rule | None = None,
         share: float | None = None,
         route: str = "auto",
         overlap: Overlap = "any",
@@ -91,8 +114,9 @@ class Model:
             alpha: Strength as PASTA's alpha; only one of alpha, factor and strength.
             factor: Strength as a factor on the attention weight.
             strength: Strength in nats; 0 leaves spans without a strength of their own unsteered.
-            scope: ``all`` or ``answer``.
-            rule: ``pasta``, ``flat`` or ``share``; see :func:`boldface.steer`.
+            scope: ``all`` or ``answer``; None is the profile's own, else ``all``.
+            rule: ``pasta``, ``flat`` or ``share``, see :func:`boldface.steer`; None is the profile's own, else
+                ``pasta``.
             share: Target share of rule ``share``.
             route: How the bias is carried.
             overlap: What happens to a token that straddles a span's edge.
@@ -245,4 +269,5 @@ def load(model: str | nn.Module, tokenizer: Any = None, *, chat: bool | None = N
     loaded, own_tokenizer, origin = load_pretrained(model, **options)
     if origin.kind == "embedded":
         setattr(loaded, STAMP, origin.name)
-    return Model(loaded, tokenizer or own_tokenizer, name=origin.name, chat=origin.chat if chat is None else chat)
+    chats = origin.chat if chat is None else chat
+    return Model(loaded, tokenizer or own_tokenizer, name=origin.name, chat=chats, origin=origin)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import log_softmax
+from transformers.cache_utils import Cache
 
 from boldface.attention.geometry import transformer
 from boldface.engine.model import Model
+from boldface.engine.prompts import Rows
 from boldface.engine.steer import Prepared
 from boldface.errors import AlignmentError
 
@@ -31,7 +33,25 @@ def continuation_logprobs(
         A (tokens, vocabulary) float32 tensor a row, in nats, at least one token: entry ``i`` says what the model
         expects after the prompt and the first ``i`` tokens of the continuation.
     """
-    rows = prepared.rows
+    with model.running(prepared, route):
+        return read_continuations(model.model, prepared.rows, continuations)
+
+
+def read_continuations(
+    model: nn.Module, rows: Rows, continuations: Sequence[Sequence[int]], *, ahead: int = 0, cache: Cache | None = None
+) -> list[Tensor]:
+    """Run the model as it is now, steered or not, over prompts and continuations.
+
+    Args:
+        model: The model.
+        rows: The prompts, left-padded.
+        continuations: Token ids behind every prompt.
+        ahead: Columns of the prompts, fewer than all, that went through the model before.
+        cache: What :func:`read_ahead` gave for them; it grows.
+
+    Returns:
+        As :func:`continuation_logprobs`, with gradients where they are on.
+    """
     longest = max(map(len, continuations))
     ids = torch.zeros(len(continuations), longest, dtype=rows.ids.dtype)
     mask = torch.zeros_like(ids)
@@ -40,22 +60,46 @@ def continuation_logprobs(
         mask[row, : len(tokens)] = 1
     ids, mask = ids.to(rows.ids.device), mask.to(rows.mask.device)
     whole, seen = torch.cat((rows.ids, ids), dim=1), torch.cat((rows.mask, mask), dim=1)
-    options = {"attention_mask": seen, "use_cache": False, "logits_to_keep": longest + 1}
-    if "position_ids" in inspect.signature(transformer(model.model).forward).parameters:
-        options["position_ids"] = (seen.cumsum(dim=1) - 1).clamp(min=0)
-    with model.running(prepared, route):
-        logits = model.model(whole, **options).logits[:, -longest - 1 :]
+    options = {"use_cache": False} if cache is None else {"past_key_values": cache}
+    logits = model(
+        whole[:, ahead:],
+        attention_mask=seen,
+        logits_to_keep=longest + 1,
+        **_places(model, seen, slice(ahead, None)),
+        **options,
+    ).logits[:, -longest - 1 :]
     return [log_softmax(logits[row, : max(1, len(tokens))].float(), dim=-1) for row, tokens in enumerate(continuations)]
 
 
-def mean_logprob(logprobs: Tensor, tokens: Sequence[int]) -> float:
+def read_ahead(model: nn.Module, rows: Rows, columns: int) -> Cache:
+    """Run the plain model over the first columns of prompts, without gradients, and return its cache."""
+    with torch.no_grad():
+        output = model(
+            rows.ids[:, :columns],
+            attention_mask=rows.mask[:, :columns],
+            use_cache=True,
+            logits_to_keep=1,
+            **_places(model, rows.mask, slice(0, columns)),
+        )
+    cache: Cache = output.past_key_values
+    return cache
+
+
+def _places(model: nn.Module, mask: Tensor, columns: slice) -> dict[str, Tensor]:
+    """The positions of some columns, where the model takes them; padding has none of its own."""
+    if "position_ids" not in inspect.signature(transformer(model).forward).parameters:
+        return {}
+    return {"position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)[:, columns]}
+
+
+def mean_logprob(logprobs: Tensor, tokens: Sequence[int]) -> Tensor:
     """Return the mean log-probability of ``tokens`` in nats a token, given what :func:`continuation_logprobs` said."""
-    return float(logprobs.gather(1, torch.tensor(tokens, device=logprobs.device)[:, None]).mean())
+    return logprobs.gather(1, torch.tensor(tokens, device=logprobs.device)[:, None]).mean()
 
 
-def divergence(plain: Tensor, steered: Tensor) -> float:
+def divergence(plain: Tensor, steered: Tensor) -> Tensor:
     """Return the mean KL(plain ‖ steered) over the places of a continuation, in nats a token."""
-    return float((plain.exp() * (plain - steered)).sum(dim=-1).mean())
+    return (plain.exp() * (plain - steered)).sum(dim=-1).mean()
 
 
 def following(tokenizer: Any, text: str, prompt: str) -> list[int]:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from boldface.attention.attach import Attachment, refuse_steered
 from boldface.attention.geometry import geometry, transformer
-from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
-from boldface.engine.heads import Heads, all_heads, select_heads
+from boldface.emphasis.strength import resolve_strength
+from boldface.engine.heads import Heads, Selected, all_heads, select_heads
 from boldface.engine.prompts import Overlap, Prompt, Rows, as_batch, pad, pad_id, render_prompt
 from boldface.errors import AlignmentError, ContextLengthError, HeadError, NothingSteeredError, StrengthError
 from boldface.profiles.heads import HeadGains
@@ -54,8 +54,8 @@ def prepare(
     alpha: float | None = None,
     factor: float | None = None,
     strength: float | None = None,
-    scope: Scope = "all",
-    rule: Rule = "pasta",
+    scope: Scope | None = None,
+    rule: Rule | None = None,
     share: float | None = None,
     overlap: Overlap = "any",
     padding: Literal["left", "right"] = "left",
@@ -72,8 +72,8 @@ def prepare(
         alpha: Strength as PASTA's alpha.
         factor: Strength as a factor on the attention weight.
         strength: Strength in nats.
-        scope: Which queries are steered.
-        rule: What the bias is; see :func:`steer`.
+        scope: Which queries are steered; None is the profile's own, else ``all``.
+        rule: What the bias is, see :func:`steer`; None is the profile's own, else ``pasta``.
         share: Target share of rule ``share``.
         overlap: What happens to a token that straddles a span's edge.
         padding: Side of the padding; generation needs ``left``.
@@ -82,7 +82,7 @@ def prepare(
     Raises:
         BoldfaceError: See the tree in :mod:`boldface.errors`.
     """
-    check_rule(rule, share)
+    check_rule(rule or "pasta", share)
     said = resolve_strength(alpha=alpha, factor=factor, strength=strength)
     if rule == "share" and said is not None:
         raise StrengthError(
@@ -95,21 +95,25 @@ def prepare(
             "A list of heads has one entry a prompt; heads for all prompts are written as {layer: [heads]}.",
         )
     encoded, steerings = [], []
+    selected: dict[int, Selected] = {}
     for prompt, row_heads in zip(prompts, per_row, strict=True):
         rendered = render_prompt(tokenizer, prompt, chat=chat)
-        gains, default = HeadGains(), DEFAULT_STRENGTH
+        chosen = Selected(HeadGains())
         if rendered.text.spans or row_heads is not None:
             everywhere = rule == "share" and row_heads is None
-            gains, default = select_heads(model, all_heads(geometry(model).heads) if everywhere else row_heads)
-        row = rendered.encode(tokenizer, default=default if said is None else said, overlap=overlap)
-        if not gains and any(span.strength for span in row.spans):
+            if id(row_heads) not in selected:
+                wanted = all_heads(geometry(model).heads) if everywhere else row_heads
+                selected[id(row_heads)] = select_heads(model, wanted, tokenizer)
+            chosen = selected[id(row_heads)]
+        row = rendered.encode(tokenizer, default=chosen.strength if said is None else said, overlap=overlap)
+        if not chosen.gains and any(span.strength for span in row.spans):
             raise NothingSteeredError(
                 "The prompt has emphasis, but no head would be steered.", "Name at least one head."
             )
         if not row.ids:
             raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
         encoded.append(row)
-        steerings.append(Steering(row.spans, gains, scope, rule, share))
+        steerings.append(Steering(row.spans, chosen.gains, scope or chosen.scope, rule or chosen.rule, share))
     room = _room(model, max(len(row.ids) for row in encoded), room)
     device = transformer(model).get_input_embeddings().weight.device
     rows = pad(encoded, pad_id=pad_id(tokenizer), side=padding, device=device)
@@ -129,8 +133,8 @@ def steer(
     alpha: float | None = None,
     factor: float | None = None,
     strength: float | None = None,
-    scope: Scope = "all",
-    rule: Rule = "pasta",
+    scope: Scope | None = None,
+    rule: Rule | None = None,
     share: float | None = None,
     route: str = "auto",
     overlap: Overlap = "any",
@@ -150,7 +154,8 @@ def steer(
         alpha: Strength as PASTA's alpha (0.01); only one of alpha, factor and strength.
         factor: Strength as a factor on the attention weight (100).
         strength: Strength in nats (4.605).
-        scope: ``all`` steers every query; ``answer`` only from the last prompt token on.
+        scope: ``all`` steers every query; ``answer`` only from the last prompt token on; None is the profile's own, and
+            ``all`` where the heads come from no profile.
         rule: ``pasta`` lifts the model's own words with the emphasis; ``flat`` lifts the emphasis alone (InstABoost,
             AutoPASTA); ``share`` lifts it, head by head and query by query, where less than the target share of the
             attention lands on it (SpotLight). See :mod:`boldface.steering.rules`.

@@ -6,10 +6,12 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from boldface.engine.heads import all_heads
+from boldface.engine.heads import Selected, all_heads
 from boldface.errors import TaskError
 from boldface.evaluation.arm import Arm
 from boldface.profiles.heads import Head, HeadGains
+from boldface.steering.plan import Scope
+from boldface.steering.rules import Rule
 
 SET = 0.5
 """Heads of a learned profile whose gain is at least this make up its head set."""
@@ -22,19 +24,26 @@ class Aim:
     Attributes:
         gains: Head gains; empty for arms that steer nothing.
         strength: Strength of the emphasis in nats.
+        scope: Which queries are steered.
+        rule: What the bias is.
     """
 
     gains: HeadGains
     strength: float
+    scope: Scope = "all"
+    rule: Rule = "pasta"
 
 
-def aim(arm: Arm, heads: Mapping[int, int], profile: tuple[HeadGains, float] | None, seed: int) -> Aim:
+def aim(arm: Arm, heads: Mapping[int, int], profile: Selected | None, seed: int) -> Aim:
     """Return what an arm steers.
+
+    Arms that have the profile's own gains, or those dealt out anew, have its scope and rule too; all others steer every
+    query by the arm's rule.
 
     Args:
         arm: The arm.
         heads: Query heads of every layer of the model that can be steered.
-        profile: Gains and strength in nats of the model's profile; None when there is none.
+        profile: What the model's profile steers; None when there is none.
         seed: Of the random heads.
 
     Raises:
@@ -43,18 +52,20 @@ def aim(arm: Arm, heads: Mapping[int, int], profile: tuple[HeadGains, float] | N
     if arm.heads == "none":
         return Aim(HeadGains(), 0.0)
     if arm.heads == "all":
-        return Aim(all_heads(heads), arm.times * (1.0 if arm.strength is None else arm.strength))
+        strength = 1.0 if arm.strength is None else arm.strength
+        return Aim(all_heads(heads), arm.times * strength, rule=arm.rule)
     if profile is None:
         raise TaskError(f"The arm {arm.name!r} needs a profile.", "Name one with --profile, or leave the arm out.")
-    gains, own = profile
+    gains, own, scope, rule = profile
     if arm.heads == "set":
-        gains = HeadGains({head: 1.0 for head, gain in gains.items() if gain >= SET})
+        gains, scope = HeadGains({head: 1.0 for head, gain in gains.items() if gain >= SET}), "all"
+        rule = arm.rule
     elif arm.heads == "random":
         gains = dealt(gains, heads, seed)
     if not gains:
         least = f" of gain {SET} or more" if arm.heads == "set" else ""
         raise TaskError(f"The profile has no head{least}.", f"Leave the arm {arm.name!r} out.")
-    return Aim(gains, arm.times * (own if arm.strength is None else arm.strength))
+    return Aim(gains, arm.times * (own if arm.strength is None else arm.strength), scope, rule)
 
 
 def dealt(gains: HeadGains, heads: Mapping[int, int], seed: int) -> HeadGains:

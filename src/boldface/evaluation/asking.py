@@ -65,8 +65,12 @@ class Asker:
         """How the arm steers, as arguments of the engine; empty when it does not."""
         if not self.aim.gains:
             return {}
-        how = {"share": self.arm.share} if self.arm.rule == "share" else {"strength": self.aim.strength}
-        return {"heads": self.aim.gains, "rule": self.arm.rule, **how}
+        how: dict[str, Any] = {"strength": self.aim.strength}
+        if self.aim.rule == "share":
+            how = {"share": self.arm.share}
+        if self.aim.scope != "all":  # keys of answers are made of this, and those of scope "all" are to stay
+            how["scope"] = self.aim.scope
+        return {"heads": self.aim.gains, "rule": self.aim.rule, **how}
 
     def rehearse(self) -> None:
         """Steer one short prompt, so that a strength, heads or a route that the model cannot have is told at once.
@@ -142,7 +146,7 @@ class Asker:
             tokens = [self._follows(text, asked)[:READ] for text, asked in zip(texts, few, strict=True)]
             steered = self._read([asked.prompt for asked in few], tokens, steered=True)
             plain = self._read([asked.plain for asked in few], tokens, steered=False)
-            answers += [Answer(divergence=divergence(*pair)) for pair in zip(plain, steered, strict=True)]
+            answers += [Answer(divergence=float(divergence(*pair))) for pair in zip(plain, steered, strict=True)]
         return answers
 
     def _judged(self, batch: Sequence[Asked], answers: list[Answer], written: list[tuple[int, ...]]) -> list[Answer]:
@@ -151,7 +155,9 @@ class Asker:
         for few in _chunks(list(zip(batch, answers, written, strict=True)), READ_ROWS):
             read = self._read([asked.plain for asked, _, _ in few], [ids for _, _, ids in few], steered=False)
             for (_, answer, ids), logprobs in zip(few, read, strict=True):
-                judged.append(replace(answer, plain_logprob=mean_logprob(logprobs, ids) if answer.text else None))
+                judged.append(
+                    replace(answer, plain_logprob=float(mean_logprob(logprobs, ids)) if answer.text else None)
+                )
         return judged
 
     def _read(self, prompts: Sequence[Prompt], tokens: Sequence[Sequence[int]], *, steered: bool) -> list[Tensor]:

@@ -41,6 +41,19 @@ def columns(source: str) -> tuple[Column, ...]:
     )
 
 
+def strict_columns(source: str) -> tuple[Column, ...]:
+    """Return the strict metrics of the same four tasks; where the paper's cannot be won by an empty answer, those."""
+    json, pronouns, occupation = SOURCES[source]
+    return (
+        Column(json, "strict"),
+        Column(json, "strict_right"),
+        Column(pronouns, "changed"),
+        Column(occupation, "top1"),
+        Column("counterfact", "efficacy"),
+        Column("counterfact", "paraphrase"),
+    )
+
+
 def average(estimates: Mapping[Column, Estimate | None]) -> Estimate | None:
     """Return the paper's average: the mean of the tasks' means, each the mean of its columns; None when one is missing.
 

@@ -195,9 +195,16 @@ class Results:
         return self._differences[key]
 
     def average(
-        self, arm: str, setting: str, variant: str = "original", split: str = "test", *, source: str = "wikibios"
+        self,
+        arm: str,
+        setting: str,
+        variant: str = "original",
+        split: str = "test",
+        *,
+        source: str = "wikibios",
+        strict: bool = False,
     ) -> Estimate | None:
-        """Return the paper's average of an arm over its four tasks; None when a column is missing.
+        """Return the average of an arm over the paper's four tasks; None when a column is missing.
 
         Args:
             arm: Name of the arm.
@@ -205,11 +212,13 @@ class Results:
             variant: Wording of the prompts.
             split: Split of the data.
             source: Whose biographies: ``wikibios`` or ``BiasBios``.
+            strict: By strict metrics, not the paper's.
         """
         found: dict[paper.Column, Estimate | None] = {}
-        for column in paper.columns(source):
+        for column in paper.strict_columns(source) if strict else paper.columns(source):
             case = Case(column.task, setting, variant, split)
-            found[column] = self.estimate(case, arm, column.metric) if arm in self.arms(case) else None
+            known = arm in self.arms(case) and any(metric.name == column.metric for metric in self.metrics(case))
+            found[column] = self.estimate(case, arm, column.metric) if known else None
         return paper.average(found)
 
     def coverage(self, case: Case, arm: str) -> Coverage:

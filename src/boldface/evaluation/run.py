@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from boldface.engine.heads import Selected
 from boldface.engine.model import Model
 from boldface.errors import RecordError, TaskError
 from boldface.evaluation.aim import aim
@@ -15,7 +16,6 @@ from boldface.evaluation.asking import Asked, Asker
 from boldface.evaluation.layout import batches, put
 from boldface.evaluation.record import AnswerRecord, Case, Place, example_line, place_of, skip_line
 from boldface.evaluation.writing import SETTINGS, Setting
-from boldface.profiles.heads import HeadGains
 from boldface.records.store import Store, key_of
 from boldface.tasks.data import Data
 from boldface.tasks.example import Example
@@ -95,7 +95,7 @@ def evaluate(
     data: Data,
     store: Store,
     *,
-    profile: tuple[HeadGains, float] | None,
+    profile: Selected | None,
     watch: Watch = lambda step: None,
     route: str = "auto",
 ) -> None:
@@ -109,7 +109,7 @@ def evaluate(
         request: What is to be evaluated.
         data: The data sets.
         store: An open store.
-        profile: Gains of the model's profile and their strength in nats; None when it has none.
+        profile: What the model's profile steers; None when it has none.
         watch: Told of progress.
         route: How the bias is carried.
 
@@ -145,15 +145,13 @@ def evaluate(
                 watch(Step(case, arm.name, len(batch), len(fresh), total))
 
 
-def rehearsed(
-    model: Model, request: Request, profile: tuple[HeadGains, float] | None, route: str = "auto"
-) -> list[Asker]:
+def rehearsed(model: Model, request: Request, profile: Selected | None, route: str = "auto") -> list[Asker]:
     """Return who asks on behalf of every arm, after each has steered one short prompt.
 
     Args:
         model: The model.
         request: What is to be evaluated.
-        profile: Gains of the model's profile and their strength in nats.
+        profile: What the model's profile steers.
         route: How the bias is carried.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import fmean
 
+from boldface.engine.heads import Selected
 from boldface.engine.model import Model
 from boldface.errors import TaskError
 from boldface.evaluation.arm import Arm
@@ -12,7 +13,6 @@ from boldface.evaluation.arms import GRIDS, find_arm
 from boldface.evaluation.record import tuned_line
 from boldface.evaluation.results import Results
 from boldface.evaluation.run import Request, Watch, evaluate, rehearsed
-from boldface.profiles.heads import HeadGains
 from boldface.records.store import Store
 from boldface.tasks.data import Data
 from boldface.tasks.task import Task
@@ -24,7 +24,7 @@ def tuned(
     data: Data,
     store: Store,
     *,
-    profile: tuple[HeadGains, float] | None,
+    profile: Selected | None,
     rows: int,
     watch: Watch = lambda step: None,
     route: str = "auto",
@@ -40,7 +40,7 @@ def tuned(
         request: What is to be evaluated.
         data: The data sets.
         store: An open store.
-        profile: Gains of the model's profile and their strength in nats.
+        profile: What the model's profile steers.
         rows: Rows of the validation split.
         watch: Told of progress.
         route: How the bias is carried.

@@ -135,6 +135,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+@cache
+def student(probability: float, freedom: int) -> float:
+    """Return the quantile of Student's t distribution of ``freedom`` degrees at ``probability``."""
+    return float(_scipy().t.ppf(probability, freedom))
+
+
 def mean_of(estimates: Sequence[Estimate], *, alike: bool) -> Estimate:
     """Return the mean of some estimates, each of the same weight, with its error by propagation.
 

@@ -1,4 +1,4 @@
-"""Profile: a model's head gains and default strength, as a JSON file."""
+"""Profile: a model's head gains, default strength and scope, and how they were found, as a JSON file."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from boldface.emphasis.strength import DEFAULT_STRENGTH, check_strength
-from boldface.errors import HeadError, StrengthError
+from boldface.errors import HeadError
+from boldface.profiles.canary import Canary
 from boldface.profiles.catalogue import read_shipped
 from boldface.profiles.heads import HeadGains
+from boldface.profiles.identity import Identity
+from boldface.profiles.migrations import LATEST
+from boldface.profiles.provenance import Cost, TaskUse
+from boldface.profiles.reading import HINT, read
 
-SCHEMA_VERSION = 1
-_HINT = "Name a shipped profile, a profile file, or a JSON file {layer: [heads]}."
+Scope = Literal["all", "answer"]
+Lift = Literal["pasta", "flat"]
 
 
 @dataclass(frozen=True)
@@ -28,17 +33,25 @@ class Profile:
         model: The model it was made for, in words.
         gains: Gain of every steered head.
         strength: Default strength in nats.
+        scope: Default scope: ``all`` queries, or only from the last prompt token on (``answer``).
+        rule: Default rule: ``pasta`` lifts the model's own words with the emphasis, ``flat`` the emphasis alone.
         layers: Decoder layers of the model; None when unknown.
-        heads: Query heads of each of its layers; None when unknown.
+        heads: Query heads of each of its layers, the most there are; None when unknown.
+        identity: What tells the model from others; None when unknown.
         method: How the gains were found.
-        note: Anything else a person should know.
+        settings: How the method was set.
+        tasks: What it was learned from.
         seed: Seed of the search; None when there was none.
-        trained_on: Data set or task to what of it was used.
-        version: Version of this profile, counted from 1.
         scores: What was measured, with standard errors.
+        canaries: Prompts that show whether the profile still does what it did.
+        cost: What the search cost; None when unknown.
+        boldface: Version of this package that made it; empty when unknown.
+        note: Anything else a person should know.
+        version: Version of this profile, counted from 1.
 
     Raises:
-        HeadError: A gain names a layer or head that a model of this shape does not have.
+        HeadError: A gain names a layer or head that a model of this shape does not have, the shape is not that of the
+            identity, or there is no such scope or rule.
         StrengthError: The strength is out of range.
     """
 
@@ -46,14 +59,21 @@ class Profile:
     model: str
     gains: HeadGains
     strength: float = DEFAULT_STRENGTH
+    scope: Scope = "all"
+    rule: Lift = "pasta"
     layers: int | None = None
     heads: int | None = None
+    identity: Identity | None = None
     method: str = ""
-    note: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tasks: tuple[TaskUse, ...] = ()
     seed: int | None = None
-    trained_on: Mapping[str, Any] = field(default_factory=dict)
-    version: int = 1
     scores: Mapping[str, Any] = field(default_factory=dict)
+    canaries: tuple[Canary, ...] = ()
+    cost: Cost | None = None
+    boldface: str = ""
+    note: str = ""
+    version: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.gains, HeadGains):
@@ -61,6 +81,18 @@ class Profile:
                 f"gains is {type(self.gains).__name__}.", "Pass HeadGains, e.g. HeadGains.from_layers(...)."
             )
         object.__setattr__(self, "strength", check_strength(self.strength))
+        if self.scope not in get_args(Scope):
+            raise HeadError(f"There is no scope {self.scope!r}.", f"Choose among {', '.join(get_args(Scope))}.")
+        if self.rule not in get_args(Lift):
+            raise HeadError(f"There is no rule {self.rule!r}.", f"Choose among {', '.join(get_args(Lift))}.")
+        for name in ("layers", "heads") if self.identity is not None else ():
+            known, given = getattr(self.identity, name), getattr(self, name)
+            if given not in (None, known):
+                raise HeadError(
+                    f"Profile {self.name!r} is for {given} {name}, but its model has {known}.",
+                    f"Leave {name} out, and it is taken from the identity.",
+                )
+            object.__setattr__(self, name, known)
         for head in self.gains:
             if (self.layers is not None and head.layer >= self.layers) or (
                 self.heads is not None and head.head >= self.heads
@@ -73,6 +105,10 @@ class Profile:
     def matches(self, layers: int, heads: int) -> bool:
         """Tell whether the profile fits a model of that many layers and query heads; unknown counts fit any."""
         return self.layers in (None, layers) and self.heads in (None, heads)
+
+    def unbound(self) -> Profile:
+        """Return the profile without what it was made for, so that any model that has its heads takes it."""
+        return replace(self, identity=None, layers=None, heads=None)
 
     @classmethod
     def load(cls, source: str | os.PathLike[str]) -> Profile:
@@ -93,50 +129,43 @@ class Profile:
         try:
             content = path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:  # not there, not UTF-8, or no path at all
-            raise HeadError(f"The profile {path} cannot be read: {error}.", _HINT) from error
+            raise HeadError(f"The profile {path} cannot be read: {error}.", HINT) from error
         return cls.from_json(content, origin=str(path))
 
     @classmethod
     def from_json(cls, text: str, *, origin: str = "profile") -> Profile:
-        """Read the content of a profile file; ``origin`` names it in errors.
+        """Read the content of a profile file of this or an older version; ``origin`` names it in errors.
 
         Raises:
             HeadError: The text is no profile.
             StrengthError: Its strength is out of range.
         """
-        try:
-            content = json.loads(text, object_pairs_hook=_unique)
-        except (ValueError, RecursionError) as error:
-            raise HeadError(f"{origin} is not JSON: {error}.", _HINT) from error
-        if not isinstance(content, dict):
-            raise HeadError(f"{origin} holds {type(content).__name__}, not a profile.", _HINT)
-        if "schema_version" not in content:
-            return cls(name=Path(origin).stem, model="", gains=_read_gains(content, origin))
-        version = content.pop("schema_version")
-        if version != SCHEMA_VERSION:
-            raise HeadError(
-                f"{origin} has schema_version {version!r}; this boldface reads {SCHEMA_VERSION}.",
-                "Update boldface, or make the profile again.",
-            )
-        known = {one.name for one in fields(cls)}
-        if wrong := content.keys() - known:
-            raise HeadError(f"{origin} has unknown fields: {', '.join(sorted(wrong))}.", "Remove them.")
-        if missing := {"name", "model", "gains"} - content.keys():
-            raise HeadError(f"{origin} lacks {', '.join(sorted(missing))}.", "A profile needs name, model and gains.")
-        for name, kinds in _KINDS.items():
-            if name in content and (isinstance(content[name], bool) or not isinstance(content[name], kinds)):
-                raise HeadError(f"{origin}: {name} is {content[name]!r}.", "Compare with a shipped profile.")
-        content["gains"] = _read_gains(content["gains"], origin)
+        content = read(text, origin)
         try:
             return cls(**content)
-        except (HeadError, StrengthError) as error:
-            raise type(error)(f"{origin}: {error.message}", error.hint) from error
+        except ValueError as error:  # HeadError or StrengthError, both with a hint
+            raise type(error)(f"{origin}: {getattr(error, 'message', error)}", getattr(error, "hint", "")) from error
 
     def to_json(self) -> str:
-        """Return the content of a profile file; :meth:`from_json` reads it back."""
+        """Return the content of a profile file; :meth:`from_json` reads it back.
+
+        Raises:
+            HeadError: Settings or scores hold what JSON cannot.
+        """
         content = {one.name: getattr(self, one.name) for one in fields(self)}
-        content["gains"] = self.gains.to_layers()
-        return json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=1, ensure_ascii=False) + "\n"
+        content |= {
+            "gains": self.gains.to_layers(),
+            "identity": self.identity and asdict(self.identity),
+            "tasks": [asdict(task) for task in self.tasks],
+            "canaries": [asdict(canary) for canary in self.canaries],
+            "cost": self.cost and asdict(self.cost),
+        }
+        try:
+            written = json.dumps({"schema_version": LATEST, **content}, indent=1, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            message = f"Profile {self.name!r} cannot be written: {error}."
+            raise HeadError(message, "Use text and finite numbers.") from error
+        return written + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the profile, whole or not at all.
@@ -159,34 +188,3 @@ class Profile:
             if draft is not None:
                 draft.unlink(missing_ok=True)
             raise HeadError(f"The profile {place} cannot be written: {error}.", "Name a writable file.") from error
-
-
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "name": str,
-    "model": str,
-    "gains": dict,
-    "strength": (int, float),
-    "layers": (int, type(None)),
-    "heads": (int, type(None)),
-    "method": str,
-    "note": str,
-    "seed": (int, type(None)),
-    "trained_on": dict,
-    "version": int,
-    "scores": dict,
-}
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise ValueError("a key stands there twice")
-    return content
-
-
-def _read_gains(layers: dict[Any, Any], origin: str) -> HeadGains:
-    try:
-        return HeadGains.from_layers(layers)
-    except (HeadError, TypeError) as error:
-        message = error.message if isinstance(error, HeadError) else str(error)
-        raise HeadError(f"{origin} holds no readable head gains: {message}", _HINT) from error

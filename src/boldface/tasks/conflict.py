@@ -79,6 +79,7 @@ def example(row: Mapping[str, Any], side: Side, *, alone: bool = False) -> Examp
         other=tuple(spans.values()),
         answer_start=start,
         target=f" {wanted}",
+        rival=None if alone else f" {'No' if wanted == 'Yes' else 'Yes'}",
         info={
             "wanted": wanted,
             "truth": "Yes" if row["ground_truth"] == ["True"] else "No",

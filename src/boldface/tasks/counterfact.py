@@ -203,6 +203,7 @@ def _examples(fact: Fact) -> Iterator[Example]:
                 other=(other,),
                 answer_start=len(head),
                 target=f" {fact.true if kind == 'neighbourhood' else fact.new}",
+                rival=f" {fact.true}",
                 info={"kind": kind},
             )
 

@@ -67,6 +67,8 @@ class Example:
             text that is the model's own begins. In a chat, what is before becomes the user's turn and what follows the
             beginning of the assistant's. None when the whole prompt is the user's.
         target: A right answer, written out as it would follow the prompt; for few-shot examples and profiling.
+        rival: A right answer where ``other`` is emphasised instead; None where there is no rival and the model should
+            then answer as it would without emphasis.
         info: What scoring needs, JSON values only.
     """
 
@@ -77,6 +79,7 @@ class Example:
     other: tuple[CharSpan, ...] = ()
     answer_start: int | None = None
     target: str | None = None
+    rival: str | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -67,6 +67,7 @@ def task(name: str, source: Source) -> Task:
         examples,
         score,
         tuple(INSTRUCTIONS),
+        strict="strict_right",
     )
 
 

@@ -80,6 +80,7 @@ def task(name: str, source: Source, most_words: int | None) -> Task:
         examples,
         score,
         tuple(INSTRUCTIONS),
+        strict="changed",
     )
 
 

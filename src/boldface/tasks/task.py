@@ -45,6 +45,8 @@ class Task:
         says: A few sentences for the report: what is asked, what is emphasised, what is right, source.
         metrics: Columns; the first is the headline.
         variants: Wordings of the prompt, ``original`` first.
+        strict: The metric that heads and strengths are chosen by: a share that no empty or broken answer wins. The
+            headline unless given.
         examples: ``examples(data, split, variant)`` yields the examples in a fixed order, whatever the machine.
         score: ``score(example, answer)`` gives every metric.
     """
@@ -56,3 +58,9 @@ class Task:
     examples: Callable[[Data, Split, str], Iterator[Example]]
     score: Callable[[Example, Answer], Scores]
     variants: tuple[str, ...] = ("original",)
+    strict: str = ""
+
+    @property
+    def chosen_by(self) -> Metric:
+        """The strict metric."""
+        return next((metric for metric in self.metrics if metric.name == self.strict), self.metrics[0])

@@ -96,6 +96,7 @@ def examples_of(bio: Biography, variant: Variant) -> Iterator[Example]:
             question=Generate(48),
             other=(other,),
             target=_WRITTEN[wanted](bio.entity, bio.occupations[0]),
+            rival=_WRITTEN[rival](bio.entity, bio.occupations[0]),
             info={"wanted": wanted, "rival": rival, "order": list(pair), "occupations": list(bio.occupations)},
         )
 
