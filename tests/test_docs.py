@@ -13,7 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "boldface"
 WALK = ["emphasis", "profiles", "steering", "attention", "engine", "records", "metrics"]
-WALK += ["tasks", "evaluation", "cli", "testing"]
+WALK += ["tasks", "evaluation", "profiling", "insight", "cli", "testing"]
 TREE = re.compile(r"```\nsrc/boldface/\n.*?```", re.DOTALL)
 
 

@@ -380,6 +380,16 @@ def test_a_worker_has_the_threads_that_were_asked_for(model):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:6379", "nonsense", "127.0.0.1:99999"])
+def test_a_cluster_that_is_not_there_is_told_at_once(model, monkeypatch, address):
+    """Ray would try for minutes."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    began = time.monotonic()
+    with pytest.raises(ProfilingError, match=f"no Ray cluster at {address}"):
+        RayWorkers(model, count=1, address=address).__enter__()
+    assert time.monotonic() - began < 30
+
+
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 1, "threads": 0}, {"count": 1, "gpus": -1}])
 def test_numbers_that_make_no_sense_are_refused(model, wrong):
     """Before anything is started."""

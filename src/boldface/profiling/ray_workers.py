@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -22,6 +23,9 @@ ATTEMPTS = 3
 """How many workers may die of one trial, or one after the other while they load the model."""
 STORE = 200_000_000
 """Bytes of Ray's object store on a cluster that is started here; trials and readings are small."""
+PATIENCE = 5.0
+"""Seconds in which a cluster's machine must answer."""
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
 USAGE = "RAY_USAGE_STATS_ENABLED"
 
 
@@ -147,29 +151,10 @@ class RayWorkers:
                     "This program is connected to a Ray cluster already.", "Leave the address out to use that one."
                 )
             return
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
         if self.address is not None:
-            try:
-                ray.init(address=self.address, **quiet)
-            except (ConnectionError, ValueError) as error:
-                raise ProfilingError(
-                    f"There is no Ray cluster at {self.address}: {error}",
-                    "Start one with ray start --head, or leave the address out.",
-                ) from error
+            _join(self.address)
         else:
-            asked = os.environ.get(USAGE)
-            os.environ[USAGE] = asked or "0"
-            try:
-                ray.init(
-                    address="local",
-                    num_cpus=self.count * self.threads,
-                    include_dashboard=False,
-                    object_store_memory=STORE,
-                    **quiet,
-                )
-            finally:
-                if asked is None:
-                    del os.environ[USAGE]
+            _begin_cluster(self.count * self.threads)
         self._connected = True
 
     def _check_room(self) -> None:
@@ -242,6 +227,35 @@ class RayWorkers:
             if duty.trial is not None:
                 ray.kill(duty.actor)
                 del self._duties[reference]
+
+
+def _join(address: str) -> None:
+    """Connect to a running cluster; Ray itself would try for minutes to reach a machine that does not answer."""
+    import ray
+
+    host, _, port = address.rpartition(":")
+    try:
+        if host and port.isdigit() and "/" not in host:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+        ray.init(address=address, **QUIET)
+    except (OSError, ValueError) as error:
+        raise ProfilingError(
+            f"There is no Ray cluster at {address}: {error}",
+            "Start one with ray start --head, or leave the address out.",
+        ) from error
+
+
+def _begin_cluster(cores: int) -> None:
+    """Start a cluster on this machine, without a dashboard and without reports of its use."""
+    import ray
+
+    asked = os.environ.get(USAGE)
+    os.environ[USAGE] = asked or "0"
+    try:
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, object_store_memory=STORE, **QUIET)
+    finally:
+        if asked is None:
+            del os.environ[USAGE]
 
 
 class _Duty(NamedTuple):
