@@ -105,7 +105,8 @@ def subject(tokens: int | Tensor, threads: int) -> Subject:
     """Load the model and so many tokens of text (or take these tokens), and set torch's threads."""
     torch.set_num_threads(threads)
     loaded = boldface.load(MODEL)
-    gains, strength = select_heads(loaded.model, None)
+    chosen = select_heads(loaded.model, None)
+    gains, strength = chosen.gains, chosen.strength
     if isinstance(tokens, Tensor):
         return Subject(loaded.model, tokens, "given", gains, strength, threads)  # type: ignore[arg-type]
     name, text = _text()
