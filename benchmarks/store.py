@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -74,12 +74,15 @@ def machine() -> dict[str, Any]:
     return {"cpu": names[0] if names else platform.processor(), **versions}
 
 
-def options(description: str | None, sizes: Mapping[str, str]) -> Namespace:
+def options(
+    description: str | None, sizes: Mapping[str, str], also: Callable[[ArgumentParser], None] = lambda parser: None
+) -> Namespace:
     """Read the command line that all benchmarks share.
 
     Args:
         description: The script's docstring.
         sizes: For ``quick`` and ``full``: ``"LENGTH=ROUNDS …"``.
+        also: Adds options of the script's own.
     """
     parser = ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="all sizes, all rounds, into benchmarks/results")
@@ -88,6 +91,7 @@ def options(description: str | None, sizes: Mapping[str, str]) -> Namespace:
     parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument("--threads", type=int, default=2, help="of torch (default 2)")
     parser.add_argument("--only", default="", help="run only the cases that hold this text")
+    also(parser)
     chosen = parser.parse_args()
     words = chosen.rounds or sizes["full" if chosen.full else "quick"].split()
     chosen.rounds = {int(length): int(rounds) for length, rounds in (word.split("=") for word in words)}

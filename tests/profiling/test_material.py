@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.errors import ProfilingError
-from boldface.profiling.material import Subject, batches, by_task, curriculum, gather
+from boldface.profiling.material import Subject, batches, by_task, curriculum, gather, of_role
 from boldface.tasks import catalogue
 from boldface.tasks.data import Data
 from boldface.tasks.example import Choose, Continue, Example
@@ -142,8 +142,9 @@ def test_by_task_joins_settings_and_wordings(tiny):
     """One role at a time."""
     found = taught(tiny, "rivals", "single", settings=("raw", "chat"), variants=("original", "shortened"))
     assert {task: len(lessons) for task, lessons in by_task(found).items()} == {"rivals": 12, "single": 6}
-    assert {task: len(lessons) for task, lessons in by_task(found, "other").items()} == {"rivals": 12}
-    assert {lesson.role for lessons in by_task(found, "other").values() for lesson in lessons} == {"other"}
+    assert {subject.split("/")[0] for subject in of_role(found, "other")} == {"rivals"}
+    assert {lesson.role for lessons in of_role(found, "other").values() for lesson in lessons} == {"other"}
+    assert sum(len(lessons) for lessons in of_role(found, "asked").values()) == 18
 
 
 @given(

@@ -24,7 +24,6 @@ from boldface.profiles.heads import HeadGains
 from boldface.profiling import measure as measuring
 from boldface.profiling.lesson import lessons
 from boldface.profiling.measure import heads_of, measure
-from boldface.profiling.prefixes import Prefixes
 from boldface.profiling.trial import LIKELIHOOD, Trial
 from boldface.records.store import Store, read
 from boldface.tasks.data import Data
@@ -245,7 +244,7 @@ def test_trials_of_other_gains_share_what_goes_ahead(tiny, teach):
     )
     try:
         alone = [replace(measure(tiny, trial), seconds=0.0) for trial in asked]
-        apart, shared = len(columns), Prefixes(tiny.model)
+        apart, shared = len(columns), measuring.Plain(tiny.model)
         columns.clear()
         assert [replace(measure(tiny, trial, shared), seconds=0.0) for trial in asked] == alone
     finally:

@@ -65,25 +65,28 @@ class Judged:
 
 
 def judge(lab: Laboratory, setting: Setting, lessons: Mapping[str, Sequence[Lesson]], stage: str) -> Judged:
-    """Let a setting answer the lessons of every task.
+    """Let a setting answer the lessons of every subject; a row that is asked in two ways counts as two.
 
     Raises:
         BudgetSpent: Before it had.
     """
     trials = {
-        task: Trial(tuple(of_task), setting.gains, setting.strength, "answers", setting.scope, setting.rule)
-        for task, of_task in lessons.items()
+        subject: Trial(tuple(some), setting.gains, setting.strength, "answers", setting.scope, setting.rule)
+        for subject, some in lessons.items()
     }
     readings = dict(zip(trials, lab.run(list(trials.values()), stage), strict=True))
-    shares, stuck, divergences = {}, [], []
-    for task, reading in readings.items():
+    right: dict[str, list[float]] = {}
+    stuck, divergences = [], []
+    for subject, reading in readings.items():
+        task = lessons[subject][0].task
         metric = find_task(task).chosen_by
-        values = joined(metric, lessons[task], reading)
-        if metric.unit == "share" and values:
-            shares[task] = estimate(values, share=True)
+        values = joined(metric, lessons[subject], reading)
+        if metric.unit == "share":
+            right.setdefault(task, []).extend(values)
         elif metric.name == "divergence":
             divergences += values
         stuck += [score for score in reading.scores.get("repeats", ()) if score is not None]
+    shares = {task: estimate(values, share=True) for task, values in right.items() if values}
     return Judged(
         setting,
         shares,
@@ -95,7 +98,7 @@ def judge(lab: Laboratory, setting: Setting, lessons: Mapping[str, Sequence[Less
 
 
 def joined(metric: Metric, lessons: Sequence[Lesson], reading: Reading) -> list[float]:
-    """Return a metric's score of every data row; rows without one are left out."""
+    """Return a metric's score of every data row of a subject; rows without one are left out."""
     rows: dict[str, list[float]] = {}
     for lesson, score in zip(lessons, reading.scores[metric.name], strict=True):
         if score is not None:
@@ -122,7 +125,7 @@ def choose(
     Args:
         lab: Where trials are run.
         settings: What to choose among, in order of preference.
-        lessons: Task to lessons of the validation split.
+        lessons: Subject to lessons of the validation split.
         most_divergence: Nats a token.
 
     Raises:

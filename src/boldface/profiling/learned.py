@@ -53,7 +53,7 @@ class Learning:
         seed: Of the order of batches.
     """
 
-    steps: int = 80
+    steps: int = 60
     rate: float = 0.08
     price: float = 0.001
     largest: float = 1.5
@@ -61,9 +61,9 @@ class Learning:
     signed: bool = True
     group: int = 1
     scope: Scope = "all"
-    rule: Lift = "pasta"
+    rule: Lift = "flat"
     batch: int = 4
-    calm: float = 2.0
+    calm: float = 0.5
     look: int = 10
     seed: int = 0
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from boldface.engine.model import Model
-from boldface.profiling.measure import measure
-from boldface.profiling.prefixes import Prefixes
+from boldface.profiling.measure import Plain, measure
 from boldface.profiling.trial import Reading, Trial
 
 
@@ -20,8 +19,8 @@ class Local:
     count = 1
 
     def __init__(self, model: Model) -> None:
-        self.model, self._prefixes = model, Prefixes(model.model)
+        self.model, self._plain = model, Plain(model.model)
 
     def run(self, trials: Sequence[Trial]) -> Iterator[Reading]:
         """Yield the reading of every trial, in their order."""
-        return (measure(self.model, trial, self._prefixes) for trial in trials)
+        return (measure(self.model, trial, self._plain) for trial in trials)

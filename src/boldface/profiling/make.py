@@ -22,7 +22,7 @@ from boldface.profiling.gradient import Gradient
 from boldface.profiling.laboratory import BudgetSpent, Laboratory
 from boldface.profiling.learned import learn
 from boldface.profiling.lesson import NO_LIMIT, Lesson
-from boldface.profiling.material import Subject, by_task, curriculum
+from boldface.profiling.material import Subject, by_task, curriculum, of_role
 from boldface.profiling.measure import heads_of
 from boldface.profiling.order import Order
 from boldface.profiling.ranking import Method, count
@@ -40,14 +40,12 @@ class Material(NamedTuple):
     Attributes:
         train: Subject to lessons to learn from.
         looked: Subject to lessons that say when to stop.
-        judged: Task to lessons that settings are chosen on.
-        others: The same prompts with another span emphasised.
+        judged: Subject to lessons that settings are chosen on, some with another span emphasised.
     """
 
     train: dict[Subject, list[Lesson]]
     looked: dict[Subject, list[Lesson]]
-    judged: dict[str, list[Lesson]]
-    others: dict[str, list[Lesson]]
+    judged: dict[Subject, list[Lesson]]
 
 
 class Found(NamedTuple):
@@ -74,12 +72,10 @@ def gathered(model: Model, order: Order, data: Data) -> Material:
     asked: dict[str, Any] = {"settings": order.settings, "variants": order.variants}
     short = asked | {"longest": order.longest, "contrast": order.contrast}
     whole = asked | {"longest": NO_LIMIT, "contrast": 0.5}
-    judged = curriculum(model, order.learned_from, data, "validation", rows=order.judged, **whole)
     return Material(
         curriculum(model, order.learned_from, data, "train", rows=order.rows, **short),
         curriculum(model, order.learned_from, data, "validation", rows=order.looked, **short),
-        by_task(judged),
-        by_task(judged, "other"),
+        curriculum(model, order.learned_from, data, "validation", rows=order.judged, **whole),
     )
 
 
@@ -93,7 +89,7 @@ def make(model: Model, order: Order, material: Material, lab: Laboratory) -> Pro
     """
     find = _learned if order.method == "learned" else _ranked
     found = find(model, order, material, replace(lab, budget=lab.budget.part(FINDING)))
-    best, told = choose(lab, found.settings, material.judged, most_divergence=order.most_divergence)
+    best, told = choose(lab, found.settings, of_role(material.judged, "asked"), most_divergence=order.most_divergence)
     scores = {"plain": _scores(told[0]), "steered": _scores(best)}
     scores |= _placebos(model, order, material, lab, best)
     tried = {one.setting.name: describe(one) for one in told[1:]}
@@ -152,11 +148,11 @@ def _ranked(model: Model, order: Order, material: Material, lab: Laboratory) -> 
         for task, lessons in by_task(material.train).items()
         if (obey := [lesson for lesson in lessons if lesson.kind == "obey"])
     }
-    rankings = _method(order).rank(lab, obeyed, heads)
     strategy = cast("Strategy", order.strategy)
     if strategy == "task-agnostic":  # the target was never seen
         strategy = "intersection"
     shares = order.shares or GRIDS[strategy]
+    rankings = _method(order, shares).rank(lab, obeyed, heads)
     offered = candidates(
         strategy,
         rankings,
@@ -171,11 +167,11 @@ def _ranked(model: Model, order: Order, material: Material, lab: Laboratory) -> 
     return Found(settings, {"rankings": [ranking.to_line() for ranking in rankings.values()]})
 
 
-def _method(order: Order) -> Method:
+def _method(order: Order, shares: tuple[float, ...]) -> Method:
     race = order.race
     if order.method == "gradient":
         return Gradient(race.strength, race.scope, race.batch, race.rule)
-    return Exhaustive(race) if order.method == "exhaustive" else Coarse(race, order.keep)
+    return Exhaustive(race, shares) if order.method == "exhaustive" else Coarse(race, order.keep, shares)
 
 
 def _placebos(model: Model, order: Order, material: Material, lab: Laboratory, best: Judged) -> dict[str, Any]:
@@ -185,7 +181,10 @@ def _placebos(model: Model, order: Order, material: Material, lab: Laboratory, b
     )
     elsewhere = replace(best.setting, name="other span")
     found: dict[str, Any] = {}
-    for setting, lessons in ((dealt_out, material.judged), (elsewhere, material.others)):
+    for setting, lessons in (
+        (dealt_out, of_role(material.judged, "asked")),
+        (elsewhere, of_role(material.judged, "other")),
+    ):
         try:
             if lessons:
                 found[setting.name] = _scores(judge(lab, setting, lessons, f"placebo: {setting.name}"))
@@ -238,4 +237,5 @@ def _uses(order: Order, material: Material) -> tuple[TaskUse, ...]:
 
     learned = [use(one, "train", lessons, round(one.weight, 4)) for one, lessons in material.train.items()]
     looked = [use(one, "validation", lessons, 0.0) for one, lessons in material.looked.items()]
-    return (*learned, *(looked if order.method == "learned" else ()))
+    judged = [use(one, "validation", lessons, 0.0) for one, lessons in material.judged.items()]
+    return (*learned, *(looked if order.method == "learned" else ()), *judged)

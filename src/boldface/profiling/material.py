@@ -15,7 +15,7 @@ from boldface.tasks.data import Data
 from boldface.tasks.split import Split
 from boldface.tasks.task import Task
 
-CONTRAST = 0.25
+CONTRAST = 0.15
 """Share of a task's weight that goes to its prompts with another span emphasised."""
 
 
@@ -164,10 +164,15 @@ def batches(found: Sequence[Lesson], size: int, seed: int) -> list[tuple[Lesson,
     return parts
 
 
-def by_task(found: Mapping[Subject, Sequence[Lesson]], role: Role = "asked") -> dict[str, list[Lesson]]:
-    """Return the lessons of every task with one kind of span emphasised."""
+def by_task(found: Mapping[Subject, Sequence[Lesson]]) -> dict[str, list[Lesson]]:
+    """Return the lessons of every task with what is asked for emphasised."""
     tasks: dict[str, list[Lesson]] = {}
     for subject, of_subject in found.items():
-        if subject.role == role:
+        if subject.role == "asked":
             tasks.setdefault(subject.task, []).extend(of_subject)
     return tasks
+
+
+def of_role(found: Mapping[Subject, Sequence[Lesson]], role: Role) -> dict[str, Sequence[Lesson]]:
+    """Return the lessons of every subject of a role, by its name."""
+    return {str(subject): lessons for subject, lessons in found.items() if subject.role == role}

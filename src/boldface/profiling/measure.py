@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -29,6 +29,7 @@ from boldface.metrics.words import word_tokens
 from boldface.profiling.lesson import Lesson
 from boldface.profiling.prefixes import LEAST, Prefixes
 from boldface.profiling.trial import LIKELIHOOD, Reading, Trial
+from boldface.profiling.trunks import Trunks
 from boldface.steering.plan import Plan, Steering, build_plan, check_heads
 from boldface.tasks.catalogue import find_task
 
@@ -38,20 +39,31 @@ DIGITS = 7
 """Significant digits of what is kept, those of float32."""
 
 
-def measure(model: Model, trial: Trial, prefixes: Prefixes | None = None) -> Reading:
+class Plain:
+    """What no gain reaches, kept from trial to trial of one model: columns before the emphasis, layers below a head.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.prefixes, self.trunks = Prefixes(model), Trunks(model)
+
+
+def measure(model: Model, trial: Trial, plain: Plain | None = None) -> Reading:
     """Carry out a trial.
 
     Args:
         model: The model.
         trial: The trial.
-        prefixes: What stood before the emphasis in earlier trials of this model.
+        plain: What is known of the plain model from earlier trials.
 
     Raises:
         BoldfaceError: The gains do not fit the model, or gain × strength exceeds the cap.
     """
     began = time.perf_counter()
     reading = (
-        _answers(model, trial) if trial.measure == "answers" else _read(model, trial, prefixes or Prefixes(model.model))
+        _answers(model, trial) if trial.measure == "answers" else _read(model, trial, plain or Plain(model.model))
     )
     return replace(reading, seconds=round(time.perf_counter() - began, 3))
 
@@ -61,13 +73,13 @@ def heads_of(model: Model) -> list[tuple[int, int]]:
     return [(layer, head) for layer, count in sorted(model.geometry.heads.items()) for head in range(count)]
 
 
-def _read(model: Model, trial: Trial, prefixes: Prefixes) -> Reading:
+def _read(model: Model, trial: Trial, plain: Plain) -> Reading:
     scores: list[float] = [0.0] * len(trial.lessons)
     gradient: list[tuple[float, ...]] = [()] * len(trial.lessons)
     passes = 0
     for places in _parts(trial.lessons):
         few = [trial.lessons[place] for place in places]
-        found, slopes = _scored(model, few, trial, prefixes)
+        found, slopes = _scored(model, few, trial, plain)
         passes += sum(_passes(lesson, trial.measure == "gradient") for lesson in few)
         for row, place in enumerate(places):
             scores[place] = _kept(found[row])
@@ -77,7 +89,7 @@ def _read(model: Model, trial: Trial, prefixes: Prefixes) -> Reading:
 
 
 def _scored(
-    model: Model, few: Sequence[Lesson], trial: Trial, prefixes: Prefixes
+    model: Model, few: Sequence[Lesson], trial: Trial, known: Plain
 ) -> tuple[list[float], list[list[float]] | None]:
     """Return the scores, and for a gradient trial their (lessons, heads) slopes."""
     rows = pad([lesson.prompt for lesson in few], pad_id=pad_id(model.tokenizer), device=_device(model))
@@ -86,25 +98,32 @@ def _scored(
     ahead = 0 if thrifty else _ahead(few, rows)  # checkpointed layers drop the cache of what went ahead
 
     def before() -> Cache | None:
-        return prefixes.of(rows, ahead) if ahead else None
+        return known.prefixes.of(rows, ahead) if ahead else None
 
     def read(cache: Cache | None) -> list[Tensor]:
         return read_continuations(model.model, rows, [one.target for one in few], ahead=ahead, cache=cache)
 
     calm = [row for row, lesson in enumerate(few) if lesson.kind == "calm"]
-    with torch.no_grad():
-        plain = {row: logprobs for row, logprobs in enumerate(read(before())) if row in calm} if calm else {}
+    plain: dict[int, Tensor] = {}
+    if calm:
+        cache = before()
+        with torch.no_grad(), known.trunks.below(few, ahead, None):
+            plain = {row: logprobs for row, logprobs in enumerate(read(cache)) if row in calm}
     plan, leaves = _plan(model, few, rows.lengths, trial)
     cache = before()
     with torch.set_grad_enabled(wanted), _checkpointed(model.model, thrifty):
-        if plan is None:
-            return [float(score) for score in _scores(few, read(cache), plain)], None
-        with Attachment(model.model, plan, prompt=rows.ids):
+        if not wanted:
+            lowest = None if plan is None else min(plan.gains)
+            with _attached(model, plan, rows), known.trunks.below(few, ahead, lowest):
+                return [float(score) for score in _scores(few, read(cache), plain)], None
+        with _attached(model, plan, rows):
             scores = _scores(few, read(cache), plain)
-            if not wanted:
-                return [float(score) for score in scores], None
             slopes = torch.autograd.grad(torch.stack(scores).sum(), leaves)
     return [float(score.detach()) for score in scores], torch.cat(slopes, dim=1).tolist()
+
+
+def _attached(model: Model, plan: Plan | None, rows: Rows) -> AbstractContextManager[object]:
+    return nullcontext() if plan is None else Attachment(model.model, plan, prompt=rows.ids)
 
 
 def _scores(few: Sequence[Lesson], read: Sequence[Tensor], plain: dict[int, Tensor]) -> list[Tensor]:

@@ -70,7 +70,7 @@ class Order:
     learning: Learning = field(default_factory=Learning)
     race: Race = field(default_factory=Race)
     keep: float = 0.5
-    least: tuple[float, ...] = (0.1, 0.25)
+    least: tuple[float, ...] = (0.15,)
     shares: tuple[float, ...] | None = None
     times: tuple[float, ...] = (0.75, 1.0)
     most_divergence: float = MOST_DIVERGENCE

@@ -235,3 +235,23 @@ def test_defaults_are_those_of_an_order():
         assert told[name] == getattr(order.learning, name)
     assert tuple(map(float, told["times"].split(","))) == order.times
     assert tuple(map(float, told["least"].split(","))) == order.least
+
+
+def test_the_commands_defaults_are_the_orders():
+    """What is not said on the command line is what an order has by itself."""
+    import inspect
+
+    from boldface.cli.profiles.making import make_profile
+    from boldface.profiling.order import Order
+
+    said = {name: one.default for name, one in inspect.signature(make_profile).parameters.items()}
+    order = Order("mine")
+    for name in ("method", "rows", "looked", "judged", "longest", "contrast", "keep", "most_divergence", "seed"):
+        assert said[name] == getattr(order, name)
+    for name in ("steps", "rate", "price", "calm"):
+        assert said[name] == getattr(order.learning, name)
+    for name in ("measure", "racing"):
+        assert said[name] == getattr(order.race, name)
+    for name in ("times", "least"):
+        assert tuple(map(float, said[name].split(","))) == getattr(order, name)
+    assert said["rule"] is None and order.learning.rule == "flat" and order.race.rule == "pasta"

@@ -38,6 +38,7 @@ def run(
     ray: str | None,
     threads: int | None,
     cache: Path | None,
+    offline: bool | None,
 ) -> Profile:
     """Make a profile, telling of progress on standard error and keeping every trial in ``path``."""
     with terminal.waiting("reading the data …"):
@@ -47,7 +48,7 @@ def run(
         if workers > 1 or ray is not None:
             from boldface.profiling.ray_workers import RayWorkers
 
-            several = RayWorkers(model, count=workers, address=ray, threads=threads or 1, cache=cache)
+            several = RayWorkers(model, count=workers, address=ray, threads=threads or 1, cache=cache, offline=offline)
             with terminal.waiting("starting workers …"):
                 team = stack.enter_context(several)
         watch = stack.enter_context(watching())

@@ -195,8 +195,8 @@ def make_profile(
     steps: Steps = 60,
     rate: Rate = 0.08,
     price: Price = 0.001,
-    calm: Calm = 2.0,
-    contrast: Contrast = 0.25,
+    calm: Calm = 0.5,
+    contrast: Contrast = 0.15,
     rule: Lift = None,
     measure: Measure = "likelihood",
     racing: Racing = True,
@@ -213,7 +213,7 @@ def make_profile(
     looked: Looked = 8,
     judged: Judged = 16,
     times: Times = "0.75,1",
-    least: Least = "0.1,0.25",
+    least: Least = "0.15",
     shares: Shares = None,
     most_divergence: MostDivergence = 0.3,
     minutes: Minutes = None,
@@ -282,7 +282,8 @@ def make_profile(
 
     loaded = load(model, cache=cache, offline=offline, threads=threads, dtype=dtype)
     try:
-        profile = made.run(loaded, order, folder, kept, budget, workers=workers, ray=ray, threads=threads, cache=cache)
+        team = {"workers": workers, "ray": ray, "threads": threads, "cache": cache, "offline": offline}
+        profile = made.run(loaded, order, folder, kept, budget, **team)
     except KeyboardInterrupt:
         terminal.note(f"Interrupted. The trials are in {kept}; the same command goes on from there.")
         raise
