@@ -52,7 +52,9 @@ class Server:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def stop(self, patience: float = 120) -> int:
@@ -65,7 +67,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise SystemExit(f"The server did not end within {patience:.0f} s of SIGTERM; see {self.log}.") from None
+                raise SystemExit(
+                    f"The server did not end within {patience:.0f} s of SIGTERM; see {self.log}."
+                ) from None
         return self.process.returncode
 
     def resident(self) -> float:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from client import Reply, Server, ask
 from pairs import summary
 from store import Rounds, options
-from subject import subject
+from subject import read_text, subject
 
 SIZES = {"quick": "1=2 8=2", "full": "1=8 8=8 32=8"}
 CHATS = {"quick": 8, "full": 32}
@@ -174,8 +174,8 @@ def main() -> None:
     what = subject(2, chosen.threads)
     facts = {**what.facts, "chats": CHATS[size], "answer tokens": TOKENS[size], "serve": chosen.serve or "as it is"}
     store = Rounds(chosen.out / "serve.jsonl", facts, resume=chosen.resume)
-    pieces = passages(what.words, CHATS[size])
-    del what
+    pieces = passages(read_text()[1], CHATS[size])
+    del what  # the server loads its own
     log = Path(__file__).parents[1] / "build" / "benchmarks" / "serve.log"
     with Server(["--model", "smollm2", *chosen.serve.split()], log, chosen.threads) as server:
         load = Load(server.port, pieces, TOKENS[size])

@@ -109,13 +109,13 @@ def subject(tokens: int | Tensor, threads: int) -> Subject:
     gains, strength = chosen.gains, chosen.strength
     if isinstance(tokens, Tensor):
         return Subject(loaded.model, tokens, "given", gains, strength, threads)  # type: ignore[arg-type]
-    name, text = _text()
+    name, text = read_text()
     ids = loaded.tokenizer(text, return_tensors="pt", verbose=False).input_ids
     ids = ids.repeat(1, -(-tokens // ids.shape[1]))[:, :tokens]
     return Subject(loaded.model, ids, name, gains, strength, threads)  # type: ignore[arg-type]
 
 
-def _text() -> tuple[str, str]:
+def read_text() -> tuple[str, str]:
     """WikiText-2's test split where BOLDFACE_DATA has it, else this project's licence, repeated."""
     data = settings().data
     if data and (path := data / "wikitext2" / "test.txt.gz").is_file():

@@ -18,6 +18,19 @@
     │   └── ContextLengthError       prompt and answer do not fit into the model's context
     ├── RouteError                   a route that is not exact (or not available) here
     ├── ProfilingError (ValueError)  a method, strategy or budget that finds no heads
+    ├── PolicyError (ValueError)     a policy of trust that names no source, or gives one no strength
+    ├── ServingError                 a request that a server does not take, as it stands or just now
+    │   ├── KeyRefusedError          no key, or one that is not on file
+    │   ├── LimitError (ValueError)  it asks for more than the server, or its key, allows
+    │   │   └── BodyLimitError       its body is larger than the server reads
+    │   ├── SlowBodyError            its body did not arrive in time
+    │   ├── RequestError (ValueError) it says something that cannot be honoured
+    │   │   ├── UnknownModelError    it names a model that is not served
+    │   │   └── SamplingError        a way to choose tokens that makes no sense
+    │   ├── TimeoutReachedError      its time is up
+    │   ├── StoppedError             the server stops
+    │   └── QueueFullError           as many requests as may run and wait already do
+    ├── KeyFileError (ValueError)    a file of keys that cannot be read or written
     └── MissingError                 an extra, a model or a data file that is not installed
 
 and the one warning: ``ProfileWarning``, a profile that was made for a variant of the model at hand.
@@ -109,6 +122,89 @@ class RecordError(BoldfaceError):
 
 class ProfilingError(BoldfaceError, ValueError):
     """A method, strategy or budget that finds no heads."""
+
+
+class PolicyError(BoldfaceError, ValueError):
+    """A policy of trust that names no source, or gives one no strength."""
+
+
+class ServingError(BoldfaceError):
+    """A request that a server does not take, as it stands or just now."""
+
+
+class KeyRefusedError(ServingError):
+    """A request without a key, or with one that is not on file."""
+
+
+class LimitError(ServingError, ValueError):
+    """A request asks for more than the server, or its key, allows.
+
+    Args:
+        message: What is wrong, one sentence.
+        hint: What to do about it, one sentence.
+        param: The field of the request that asks for it.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, param: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.param = param
+
+
+class BodyLimitError(LimitError):
+    """The body of a request is larger than the server reads."""
+
+
+class SlowBodyError(ServingError):
+    """The body of a request did not arrive in time."""
+
+
+class RequestError(ServingError, ValueError):
+    """A request says something that cannot be honoured.
+
+    Args:
+        message: What is wrong, one sentence.
+        hint: What to do about it, one sentence.
+        param: The field of the request that says it.
+        code: A word for programs.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, param: str | None = None, code: str = "") -> None:
+        super().__init__(message, hint)
+        self.param, self.code = param, code
+
+
+class UnknownModelError(RequestError):
+    """A request names a model that is not served."""
+
+
+class SamplingError(RequestError):
+    """A way to choose tokens that makes no sense."""
+
+
+class TimeoutReachedError(ServingError):
+    """The time of a request is up."""
+
+
+class StoppedError(ServingError):
+    """The server stops, and takes no requests any more."""
+
+
+class QueueFullError(ServingError):
+    """As many requests as may run and wait already do.
+
+    Args:
+        message: What is wrong, one sentence.
+        hint: What to do about it, one sentence.
+        retry_after: Seconds after which there may be room.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, retry_after: float = 1.0) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class KeyFileError(BoldfaceError, ValueError):
+    """A file of keys that cannot be read or written."""
 
 
 class MissingError(BoldfaceError):

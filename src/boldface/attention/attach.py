@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
 
 from boldface.attention import seams
-from boldface.attention.call import Mass
+from boldface.attention.call import Call, Mass
 from boldface.attention.geometry import geometry, transformer
 from boldface.attention.guard import Guard
 from boldface.attention.layer import LayerSteering
@@ -38,6 +38,7 @@ class Attachment:
         prompt: (batch, width) token ids that the plan was made for; calls with other ids are refused.
         route: A route's name, or ``auto`` for the fastest exact one.
         record: Takes the attention masses, with route ``split``.
+        watch: Told of every call of a prefill in which something is steered, before it is answered.
 
     Raises:
         ModelBusyError: When the model is already steered.
@@ -52,6 +53,7 @@ class Attachment:
         prompt: Tensor | None = None,
         route: str = "auto",
         record: Callable[[Mass], None] | None = None,
+        watch: Callable[[Call], None] | None = None,
     ) -> None:
         if route != "auto" and route not in ROUTES:
             raise RouteError(f"There is no route {route!r}.", f"Choose auto or one of {', '.join(ROUTES)}.")
@@ -62,16 +64,13 @@ class Attachment:
         layer_types = getattr(self._model.config.get_text_config(), "layer_types", None) or []
         self._positions = by_kind((layers[index] for index in plan.gains), layer_types)
         self._kinds = list({id(positions): positions for positions in self._positions.values()}.values())
-        with _LOCK:
-            refuse_steered(self._model)
-            self._model.__dict__[_ATTACHED] = self
-        self._undo: list[Callable[[], None]] = [lambda: self._model.__dict__.pop(_ATTACHED, None)]
+        self._undo: list[Callable[[], None]] = [claim(self._model, self)]
         self._layers: list[LayerSteering] = []
         try:
             self._undo.append(_pre_hook(self._model.base_model, self._enter))
             self._undo.append(self._model.base_model.register_forward_hook(self._leave).remove)
             for index, shared in self._positions.items():
-                self._steer(layers[index].module, index, shared, route, record)
+                self._steer(layers[index].module, index, shared, route, record, watch)
         except BaseException:
             self.detach()
             raise
@@ -83,6 +82,7 @@ class Attachment:
         positions: Positions,
         route: str,
         record: Callable[[Mass], None] | None,
+        watch: Callable[[Call], None] | None,
     ) -> None:
         state = LayerSteering(
             index,
@@ -93,14 +93,13 @@ class Attachment:
             implementation=seams.implementation(module),
             route=route,
             record=record,
+            watch=watch,
         )
         self._layers.append(state)
         self._undo.append(seams.replace(module, state))
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise ModelBusyError(
-            "A steered model cannot be copied or pickled: the copy would stay steered.", "Leave the `with` block first."
-        )
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        refuse_copying()
 
     @property
     def used(self) -> dict[int, tuple[str, ...]]:
@@ -149,6 +148,34 @@ class Attachment:
 
 def _first_cache(args: tuple[Any, ...]) -> Cache | None:
     return next((each for each in args if isinstance(each, Cache)), None)
+
+
+def claim(model: nn.Module, owner: object) -> Callable[[], None]:
+    """Mark ``model`` as steered by ``owner``, so that nobody else steers or asks it; return what frees it again.
+
+    Args:
+        model: The model.
+        owner: Stands in the model until then; it must refuse to be copied and pickled.
+
+    Raises:
+        ModelBusyError: When it is steered already.
+    """
+    inner = transformer(model)
+    with _LOCK:
+        refuse_steered(inner)
+        inner.__dict__[_ATTACHED] = owner
+
+    def free() -> None:
+        inner.__dict__.pop(_ATTACHED, None)
+
+    return free
+
+
+def refuse_copying() -> NoReturn:
+    """Raise ModelBusyError: a copy of a steered model would stay steered."""
+    raise ModelBusyError(
+        "A steered model cannot be copied or pickled: the copy would stay steered.", "Leave the `with` block first."
+    )
 
 
 def refuse_steered(model: nn.Module) -> None:

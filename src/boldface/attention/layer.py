@@ -30,6 +30,7 @@ class LayerSteering:
         implementation: Name of the model's own attention implementation.
         route: A route's name, or ``auto``.
         record: Takes the masses that the split route measures.
+        watch: Told of every call of a prefill in which something is steered, before it is answered.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class LayerSteering:
         implementation: str,
         route: str,
         record: Callable[[Mass], None] | None = None,
+        watch: Callable[[Call], None] | None = None,
     ) -> None:
         self.layer, self.plan, self.positions, self.route = layer, plan, positions, route
         self.base, self.kernel, self.implementation, self.record = base, kernel, implementation, record
+        self.watch = watch
         self.used: set[str] = set()
         self._expanded = plan
         self._rows: Tensor | None = None
@@ -64,6 +67,7 @@ class LayerSteering:
         """Answer one call: (batch, query, heads, value_dim), as the model's own function would."""
         if (
             self._is_simple
+            and self.route in ("auto", "fused")
             and attention_mask is None
             and not module.training
             and query.shape[2] == 1
@@ -92,6 +96,8 @@ class LayerSteering:
             implementation=self.implementation,
             record=self.record,
         )
+        if self.watch is not None:
+            self.watch(call)
         name = routes.choose(call) if self.route == "auto" else routes.check(call, self.route)
         self.used.add(name)
         self._is_simple = self._is_simple or (name == "fused" and fused.is_simple(call))

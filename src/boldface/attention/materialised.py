@@ -17,13 +17,27 @@ def why_not(call: Call) -> str | None:
 
 def run(call: Call) -> Tensor:
     """Answer the call by the papers' formulas: (batch, heads, query, value_dim)."""
+    return _answer(call, steered=True)[0].to(call.query.dtype)
+
+
+def weights(call: Call, *, steered: bool) -> Tensor:
+    """Return the probabilities in full, with the bias or without: (batch, heads, query, key) float64.
+
+    They sum to 1 over the keys, less what a head's sink takes.
+    """
+    return _answer(call, steered=steered)[1]
+
+
+def _answer(call: Call, *, steered: bool) -> tuple[Tensor, Tensor]:
     visible, queries, keys = call.visible(), call.query_columns(), call.key_columns()
     plain = torch.where(visible, call.offset(), 0.0).double()
+    if not steered:
+        return _attend(call, visible, plain)
     bias = plain + reference.bias(call.plan, call.layer, queries, keys, visible)
     if call.plan.share is not None:
         _, weights = _attend(call, visible, plain)
         bias = bias + reference.raising(call.plan, call.layer, queries, keys, weights)
-    return _attend(call, visible, bias)[0].to(call.query.dtype)
+    return _attend(call, visible, bias)
 
 
 def _attend(call: Call, visible: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

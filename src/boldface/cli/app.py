@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from boldface.cli import demo, doctor, evaluate, generate, profiles
+from boldface.cli import demo, doctor, evaluate, generate, keys, profiles, serve
 from boldface.cli.failures import Verbs
 
 EXIT_CODES = (
@@ -30,6 +30,8 @@ app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(profiles.app, name="profiles")
+app.command("serve")(serve.serve)
+app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
 
 

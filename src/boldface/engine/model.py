@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from boldface.attention.attach import Attachment, refuse_steered
+from boldface.attention.call import Call
 from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.emphasis.tokens import EncodedPrompt
@@ -184,8 +185,21 @@ class Model:
             return output, attachment.used if attachment else {}
 
     @contextmanager
-    def running(self, prepared: steering.Prepared, route: str = "auto") -> Iterator[Attachment | None]:
+    def alone(self) -> Iterator[None]:
+        """Wait until no other thread runs the model, and keep them waiting until the block ends."""
+        with self._lock:
+            yield
+
+    @contextmanager
+    def running(
+        self, prepared: steering.Prepared, route: str = "auto", watch: Callable[[Call], None] | None = None
+    ) -> Iterator[Attachment | None]:
         """Have the model to oneself, steered as prepared, without gradients; the attachment is None when nothing is.
+
+        Args:
+            prepared: The prompts and how each is steered.
+            route: How the bias is carried.
+            watch: Told of the attention calls of steered prefills, see :class:`~boldface.attention.attach.Attachment`.
 
         Raises:
             ModelBusyError: When somebody else steers the model object itself.
@@ -195,7 +209,7 @@ class Model:
                 refuse_steered(self.model)
                 yield None
             else:
-                attached = Attachment(self.model, prepared.plan, prompt=prepared.rows.ids, route=route)
+                attached = Attachment(self.model, prepared.plan, prompt=prepared.rows.ids, route=route, watch=watch)
                 yield stack.enter_context(attached)
 
     def _read(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from boldface.emphasis.chat import render_chat
+from boldface.emphasis.content import ALLOWED_ROLES
 from boldface.emphasis.markup import parse
 from boldface.emphasis.span import EmphasisedText
 from boldface.emphasis.tokens import EncodedPrompt, encode
@@ -79,13 +80,16 @@ class Rendered(NamedTuple):
         )
 
 
-def render_prompt(tokenizer: Any, prompt: Prompt, *, chat: bool) -> Rendered:
+def render_prompt(
+    tokenizer: Any, prompt: Prompt, *, chat: bool, allowed_roles: Collection[str] = ALLOWED_ROLES
+) -> Rendered:
     """Parse markup and apply the chat template, where they apply.
 
     Args:
         tokenizer: A transformers tokenizer.
         prompt: See :data:`Prompt`.
         chat: Whether plain text is one user turn of a chat.
+        allowed_roles: Roles of messages whose text may be emphasised.
 
     Raises:
         EmphasisError: When markup, spans or chat template do not fit together.
@@ -98,7 +102,8 @@ def render_prompt(tokenizer: Any, prompt: Prompt, *, chat: bool) -> Rendered:
         return Rendered(text, add_special_tokens=True)
     if not getattr(tokenizer, "chat_template", None):
         raise ChatError("This tokenizer has no chat template.", "Pass plain text, or raw=True.")
-    return Rendered(render_chat(text, lambda messages: _template(tokenizer, messages)), add_special_tokens=False)
+    rendered = render_chat(text, lambda messages: _template(tokenizer, messages), allowed_roles=allowed_roles)
+    return Rendered(rendered, add_special_tokens=False)
 
 
 def pad(

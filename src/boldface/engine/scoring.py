@@ -65,7 +65,7 @@ def read_continuations(
         whole[:, ahead:],
         attention_mask=seen,
         logits_to_keep=longest + 1,
-        **_places(model, seen, slice(ahead, None)),
+        **places(model, seen, slice(ahead, None)),
         **options,
     ).logits[:, -longest - 1 :]
     return [log_softmax(logits[row, : max(1, len(tokens))].float(), dim=-1) for row, tokens in enumerate(continuations)]
@@ -79,14 +79,14 @@ def read_ahead(model: nn.Module, rows: Rows, columns: int) -> Cache:
             attention_mask=rows.mask[:, :columns],
             use_cache=True,
             logits_to_keep=1,
-            **_places(model, rows.mask, slice(0, columns)),
+            **places(model, rows.mask, slice(0, columns)),
         )
     cache: Cache = output.past_key_values
     return cache
 
 
-def _places(model: nn.Module, mask: Tensor, columns: slice) -> dict[str, Tensor]:
-    """The positions of some columns, where the model takes them; padding has none of its own."""
+def places(model: nn.Module, mask: Tensor, columns: slice) -> dict[str, Tensor]:
+    """Return the positions of some columns, where the model takes them; padding has none of its own."""
     if "position_ids" not in inspect.signature(transformer(model).forward).parameters:
         return {}
     return {"position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)[:, columns]}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from boldface.attention.attach import Attachment, refuse_steered
 from boldface.attention.geometry import geometry, transformer
 from boldface.emphasis.strength import resolve_strength
+from boldface.emphasis.tokens import EncodedPrompt
 from boldface.engine.heads import Heads, Selected, all_heads, select_heads
 from boldface.engine.prompts import Overlap, Prompt, Rows, as_batch, pad, pad_id, render_prompt
 from boldface.errors import AlignmentError, ContextLengthError, HeadError, NothingSteeredError, StrengthError
@@ -114,9 +115,34 @@ def prepare(
             raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
         encoded.append(row)
         steerings.append(Steering(row.spans, chosen.gains, scope or chosen.scope, rule or chosen.rule, share))
-    room = _room(model, max(len(row.ids) for row in encoded), room)
+    return lay_out(model, tokenizer, encoded, steerings, padding=padding, room=room)
+
+
+def lay_out(
+    model: nn.Module,
+    tokenizer: Any,
+    prompts: Sequence[EncodedPrompt],
+    steerings: Sequence[Steering],
+    *,
+    padding: Literal["left", "right"] = "left",
+    room: int | None = 0,
+) -> Prepared:
+    """Put encoded prompts and their steerings into one batch.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        prompts: The prompts.
+        steerings: One a prompt.
+        padding: Side of the padding; generation needs ``left``.
+        room: Tokens that must still fit behind the prompt; None takes what fits, up to 256.
+
+    Raises:
+        BoldfaceError: Prompts do not fit into the context, or heads or spans not to model and prompt.
+    """
+    room = _room(model, max(len(row.ids) for row in prompts), room)
     device = transformer(model).get_input_embeddings().weight.device
-    rows = pad(encoded, pad_id=pad_id(tokenizer), side=padding, device=device)
+    rows = pad(prompts, pad_id=pad_id(tokenizer), side=padding, device=device)
     plan = None
     if any(not steering.is_null for steering in steerings):
         plan = build_plan(steerings, rows.lengths, geometry(model).heads, padding=padding, device=device)

@@ -9,6 +9,7 @@ Writing = Literal["plain", "marked", "repeated", "few-shot"]
 Target = Literal["asked", "other", "random", "none"]
 Which = Literal["profile", "set", "all", "random", "none"]
 Rule = Literal["pasta", "flat", "share"]
+Trust = Literal["everybody", "default", "protecting"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Arm:
         rule: ``pasta`` (generated tokens lifted too), ``flat`` (only the emphasised keys), ``share`` (raise the mass on
             the emphasis to ``share``).
         share: For ``share``: the target share.
+        trust: Which text may emphasise: ``everybody``s, or as a policy says that knows where each text comes from: the
+            ``default`` one, or one that is ``protecting`` the user's words and denies nobody.
         placebo: Whether it should do nothing for obedience.
     """
 
@@ -46,4 +49,5 @@ class Arm:
     shots: int = 0
     rule: Rule = "pasta"
     share: float | None = None
+    trust: Trust = "everybody"
     placebo: bool = False

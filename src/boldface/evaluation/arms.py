@@ -61,6 +61,32 @@ _FIXED = (
         heads="random",
         placebo=True,
     ),
+    Arm(
+        "attacker",
+        "attacker",
+        "The profile's gains on text that somebody else put into the prompt: it manages to emphasise itself.",
+        emphasis="other",
+        heads="profile",
+        placebo=True,
+    ),
+    Arm(
+        "attacker-refused",
+        "attacker, refused",
+        "The same under the default policy: text of documents may not emphasise, so nothing is steered.",
+        emphasis="other",
+        heads="profile",
+        trust="default",
+        placebo=True,
+    ),
+    Arm(
+        "attacker-outweighed",
+        "attacker, outweighed",
+        "The same where documents may emphasise: the policy lifts the user's text as much as they lift theirs.",
+        emphasis="other",
+        heads="profile",
+        trust="protecting",
+        placebo=True,
+    ),
 )
 
 PUBLISHED = {"instaboost": 3.0, "autopasta": 100.0, "spotlight": 0.2}

@@ -11,7 +11,8 @@ from boldface.errors import ContextLengthError, EmphasisError
 from boldface.evaluation.arms import find_arm
 from boldface.evaluation.asking import READ, Asked, Asker
 from boldface.evaluation.record import Case
-from boldface.evaluation.writing import write
+from boldface.evaluation.trusting import is_refused
+from boldface.evaluation.writing import wished, write
 from boldface.tasks.data import Data
 from boldface.tasks.example import Continue, Example, Generate
 from boldface.tasks.task import Task
@@ -46,7 +47,8 @@ def put(
             skipped[example.id] = f"{len(shots)} of {arm.shots} answered examples"
             continue
         prompt = write(example, arm, setting, shots)  # type: ignore[arg-type]
-        if asker.steering and not _is_emphasised(prompt):
+        refused = is_refused(example, wished(example, arm), arm.trust)
+        if asker.steering and not (refused or _is_emphasised(prompt)):
             skipped[example.id] = "no such span in the prompt"
             continue
         plain = write(example, find_arm("plain"), setting)  # type: ignore[arg-type]

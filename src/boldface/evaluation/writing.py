@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from boldface.emphasis.span import CharSpan, EmphasisedText, flatten
 from boldface.evaluation.arm import Arm
+from boldface.evaluation.trusting import allowed
 from boldface.tasks.example import Example
 
 Setting = Literal["raw", "chat"]
@@ -57,13 +58,18 @@ def write(example: Example, arm: Arm, setting: Setting, shots: Sequence[Example]
 
 def _aimed(example: Example, arm: Arm) -> Turn:
     """The prompt with the spans that the arm steers."""
-    spans = {
+    spans = allowed(example, wished(example, arm), arm.trust)
+    return Turn(EmphasisedText(example.prompt.text, spans), example.answer_start)
+
+
+def wished(example: Example, arm: Arm) -> tuple[CharSpan, ...]:
+    """Return the spans that an arm would steer (or mark, or repeat), whatever a policy says of them."""
+    return {
         "asked": lambda: example.prompt.spans,
         "other": lambda: example.other,
         "random": lambda: random_spans(example),
         "none": lambda: example.prompt.spans if arm.writing in ("marked", "repeated") else (),
     }[arm.emphasis]()
-    return Turn(EmphasisedText(example.prompt.text, spans), example.answer_start)
 
 
 def random_spans(example: Example) -> tuple[CharSpan, ...]:

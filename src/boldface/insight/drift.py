@@ -7,8 +7,9 @@ well. So a profile carries canaries with their figures, and here they are measur
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from boldface.engine.model import Model
@@ -84,12 +85,22 @@ class Drift:
     sightings: tuple[Sighting, ...]
 
 
-def check(profile: Profile, model: Model) -> Drift:
+Measured = tuple[Canary, ...]
+
+
+def check(
+    profile: Profile, model: Model, *, each: Callable[[Callable[[], Measured]], Measured] = lambda run: run()
+) -> Drift:
     """Measure the canaries of a profile again, on the model at hand, and judge.
 
     The share kept decides, against :data:`VALID` and :data:`BROKEN`; where the effects moved and the plain model did
     not, against stricter bounds, because then the heads stand in another order or the profile was edited.
     ``docs/drift.md`` has the measurements behind the bounds.
+
+    Args:
+        profile: The profile.
+        model: The model.
+        each: Runs the measurement of one canary; a server does that between two steps of its batch.
 
     Raises:
         HeadError: The profile has no canaries, its effect on them is too faint to be told from rounding, or its heads
@@ -107,7 +118,8 @@ def check(profile: Profile, model: Model) -> Drift:
             f"Profile {profile.name!r} moves its canaries by {size:.2f} nats a token: too little to tell drift.",
             "Give it canaries from its own tasks: see docs/drift.md.",
         )
-    measured = measure(model, profile.gains, profile.strength, profile.scope, profile.canaries, rule=profile.rule)
+    run = partial(measure, model, profile.gains, profile.strength, profile.scope, rule=profile.rule)
+    measured = tuple(now for canary in profile.canaries for now in each(partial(run, [canary])))
     sightings = tuple(Sighting(*pair) for pair in zip(profile.canaries, measured, strict=True))
     kept = estimate(1 - sighting.moved / size for sighting in sightings)
     plain_moved = _mean([sighting.plain_moved for sighting in sightings])

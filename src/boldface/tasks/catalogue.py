@@ -10,6 +10,7 @@ from boldface.tasks import (
     counterfact,
     evidence,
     ifeval,
+    injection,
     json_format,
     key_value,
     lost_in_the_middle,
@@ -31,6 +32,7 @@ _MODULES = (
     key_value,
     conflict,
     evidence,
+    injection,
     neutral,
 )
 TASKS: dict[str, Task] = {task.name: task for module in _MODULES for task in module.TASKS}

@@ -1,0 +1,136 @@
+"""A request that joins: its prompt is read alone, chunk by chunk, by the routes that any steered prompt takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from boldface.attention.call import Mass as Masses
+from boldface.attention.geometry import geometry, transformer
+from boldface.attention.layer import LayerSteering
+from boldface.attention.positions import by_kind
+from boldface.engine.batching.answer import Answer
+from boldface.engine.batching.layer import Seam, Turn
+from boldface.engine.batching.pieces import Mass
+from boldface.engine.batching.prefixes import Prefixes
+from boldface.steering.plan import Plan, build_plan
+
+
+class Joining:
+    """A prompt that is being read.
+
+    Args:
+        model: The model, with a seam in every layer that can be steered.
+        seams: Those seams.
+        turn: Whose turn it is.
+        answer: The answer that waits for it.
+        prefixes: Beginnings of prompts that are there already.
+
+    Attributes:
+        answer: The answer that waits for it.
+        ids: The prompt.
+        plan: How it is steered; None when it is not.
+        cache: Keys and values of what was read.
+    """
+
+    def __init__(
+        self, model: nn.Module, seams: Mapping[int, Seam], turn: Turn, answer: Answer, prefixes: Prefixes
+    ) -> None:
+        self.answer, self.ids, steering = answer, answer.request.prompt.ids, answer.request.steering
+        self._model, self._turn, self._prefixes = model, turn, prefixes
+        self._device = transformer(model).get_input_embeddings().weight.device
+        self.plan: Plan | None = None
+        if not steering.is_null:
+            self.plan = build_plan(
+                [steering], [len(self.ids)], geometry(model).heads, padding="right", device=self._device
+            )
+        plain = len(self.ids) if self.plan is None else self.plan.earliest_start
+        self._plain = plain
+        self.cache, self._read = prefixes.find(self.ids, min(plain, len(self.ids) - 1))
+        answer.begin(self._read)
+        self._masses: list[Masses] = []
+        self._measures = answer.request.measure and self.plan is not None and _can_measure(seams)
+        self._layers = self._steered(seams)
+
+    def _steered(self, seams: Mapping[int, Seam]) -> dict[int, LayerSteering]:
+        if self.plan is None:
+            return {}
+        types = getattr(transformer(self._model).config.get_text_config(), "layer_types", None) or []
+        known = geometry(self._model).layers
+        positions = by_kind((known[layer] for layer in self.plan.gains), types)
+        self._positions = {id(one): one for one in positions.values()}.values()
+        return {
+            layer: LayerSteering(
+                layer,
+                self.plan,
+                positions[layer],
+                base=seams[layer].base,
+                kernel=seams[layer].kernel,
+                implementation=seams[layer].implementation,
+                route="auto",
+                record=self._masses.append,
+            )
+            for layer in self.plan.gains
+        }
+
+    def read(self, tokens: int) -> tuple[int, Tensor | None]:
+        """Read at most so many tokens; return how many, and the logits behind the prompt once it is read whole.
+
+        Args:
+            tokens: At least 1.
+
+        Returns:
+            The logits, (vocabulary,), are those of the token that follows the prompt.
+        """
+        start, length = self._read, len(self.ids)
+        stop = min(start + tokens, length)
+        if self._measures and start < length - 1:
+            stop = min(stop, length - 1)  # the last token is read alone, by the route that measures
+        is_last = stop == length
+        measured = is_last and self._measures
+        for layer in self._layers.values():
+            layer.route = "split" if measured else "auto"
+        logits = self._forward(start, stop)
+        self._read = stop
+        if not is_last:
+            return stop - start, None
+        self._prefixes.keep(self.ids, self._plain, self.cache)
+        self.answer.use({layer: steering.used for layer, steering in self._layers.items()})
+        if measured:
+            self.answer.mass = self._mass()
+        return stop - start, logits
+
+    def _forward(self, start: int, stop: int) -> Tensor:
+        self._turn.joining = self._layers
+        if self._layers:
+            for positions in self._positions:
+                positions.read(self.cache, stop - start)
+        try:
+            output = self._model(
+                torch.tensor([self.ids[start:stop]], device=self._device),
+                position_ids=torch.arange(start, stop, device=self._device)[None],
+                past_key_values=self.cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        finally:
+            self._turn.joining = None
+        logits: Tensor = output.logits[0, -1]
+        return logits
+
+    def _mass(self) -> Mass:
+        """Return the mean over the steered heads of what the last query gave to the emphasis."""
+        assert self.plan is not None
+        before, after = [], []
+        for masses in self._masses:
+            heads = self.plan.gains[masses.layer][0] != 0
+            before.append(masses.before[0, 0, heads, -1])
+            after.append(masses.after[0, 0, heads, -1])
+        return Mass(float(torch.cat(before).mean()), float(torch.cat(after).mean()))
+
+
+def _can_measure(seams: Mapping[int, Seam]) -> bool:
+    """Whether the route that measures is exact in every layer."""
+    return all(seam.route == "fused" for seam in seams.values())

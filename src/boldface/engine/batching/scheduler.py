@@ -1,0 +1,299 @@
+"""The scheduler: takes requests from any thread and runs the model in one of its own, a step at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import torch
+
+from boldface.attention.geometry import geometry, transformer
+from boldface.engine.batching.answer import Answer, Listener
+from boldface.engine.batching.examination import examine
+from boldface.engine.batching.hold import Hold
+from boldface.engine.batching.layer import Turn
+from boldface.engine.batching.pieces import FinishReason, Load
+from boldface.engine.batching.prefixes import Prefixes
+from boldface.engine.batching.request import Request
+from boldface.engine.batching.runner import Runner
+from boldface.engine.batching.ticket import Ticket
+from boldface.engine.batching.words import Bytes
+from boldface.engine.model import Model
+from boldface.errors import (
+    AlignmentError,
+    ContextLengthError,
+    QueueFullError,
+    RouteError,
+    SamplingError,
+    SpanError,
+    StoppedError,
+)
+from boldface.steering.plan import check_heads
+
+Result = TypeVar("Result")
+
+SLOTS = 32
+TOKENS_PER_SLOT, LEAST_TOKENS = 2048, 8192
+PREFIX_BYTES = 2**28
+QUEUE = 64
+CHUNK = 256
+"""Tokens of prompts that are read between two steps of the running requests."""
+
+
+class Scheduler:
+    """Answers requests together. Between :meth:`start` and :meth:`stop` it has the model to itself.
+
+    Args:
+        model: The model.
+        slots: Most requests that run at the same time.
+        capacity_tokens: Most tokens whose keys and values are held, padding included: as many rows as run, each as
+            wide as the longest prompt with the longest answer it may get.
+        prefix_bytes: Most memory for the beginnings of prompts.
+        queue: Most requests that wait.
+        chunk: Tokens of prompts that are read between two steps.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        slots: int = SLOTS,
+        capacity_tokens: int | None = None,
+        prefix_bytes: int = PREFIX_BYTES,
+        queue: int = QUEUE,
+        chunk: int = CHUNK,
+    ) -> None:
+        self.model, self.slots, self.most_queued, self.chunk = model, slots, queue, chunk
+        wanted = max(LEAST_TOKENS, slots * TOKENS_PER_SLOT)
+        self.capacity_tokens = wanted if capacity_tokens is None else capacity_tokens
+        config = transformer(model.model).config.get_text_config()
+        self._context: int = getattr(config, "max_position_embeddings", None) or self.capacity_tokens
+        self._vocabulary: int = config.vocab_size
+        ends = transformer(model.model).generation_config.eos_token_id
+        self._ends = frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
+        self._spell = Bytes(model.tokenizer)
+        self._turn = Turn()
+        self._hold = Hold(model, self._turn)
+        self._prefixes = Prefixes(prefix_bytes)
+        self._runner: Runner | None = None
+        self._changed = threading.Condition()
+        self._queue: deque[Answer] = deque()
+        self._calls: deque[tuple[Callable[[Model], Any], Future[Any]]] = deque()
+        self._thread: threading.Thread | None = None
+        self._is_open = self._is_draining = False
+
+    def start(self) -> None:
+        """Take the model and begin to answer.
+
+        Raises:
+            UnsupportedModelError: When the model cannot be batched exactly.
+            ModelBusyError: When it is steered by somebody else.
+        """
+        begun: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(begun,), name="boldface-scheduler", daemon=True)
+        self._thread.start()
+        begun.result()
+
+    def stop(self, drain: bool = True, timeout: float | None = None) -> None:
+        """Take no more requests, finish those that are here or cancel them, and give the model back.
+
+        Args:
+            drain: Whether running and waiting requests are finished.
+            timeout: Seconds after which those that are left are cancelled all the same.
+        """
+        thread = self._thread
+        if thread is None:
+            return
+        with self._changed:
+            self._is_open, self._is_draining = False, drain
+            self._changed.notify_all()
+        thread.join(timeout if drain else None)
+        with self._changed:
+            self._is_draining = False
+            self._changed.notify_all()
+        thread.join()
+        self._thread = None
+
+    def submit(self, request: Request, listener: Listener) -> Ticket:
+        """Have a request answered. From any thread; nothing has run when this returns.
+
+        Args:
+            request: What to answer.
+            listener: Is given the pieces of the answer, in the scheduler's thread: it must return at once.
+
+        Raises:
+            QueueFullError: When as many requests wait as may.
+            ContextLengthError: When prompt and answer do not fit.
+            StoppedError: When the scheduler does not run.
+            BoldfaceError: When the request makes no sense for this model.
+        """
+        self._check(request)
+        ticket = Ticket(self._wake)
+        answer = Answer(request, ticket, listener, self.model.tokenizer, self._spell, self._ends)
+        with self._changed:
+            if not self._is_open:
+                raise StoppedError("No requests are taken: the scheduler does not run.", "Try again later.")
+            if len(self._queue) + self._running() >= self.slots + self.most_queued:
+                raise QueueFullError(
+                    f"{len(self._queue)} requests wait already.",
+                    "Try again later.",
+                    retry_after=1.0 if self._runner is None else max(1.0, self._runner.seconds),
+                )
+            self._queue.append(answer)
+            self._changed.notify_all()
+        return ticket
+
+    def call(self, function: Callable[[Model], Result]) -> Future[Result]:
+        """Run a function with the model as it is without the scheduler, between two steps, in the scheduler's thread.
+
+        Raises:
+            StoppedError: When the scheduler does not run.
+        """
+        future: Future[Result] = Future()
+        with self._changed:
+            if not self._is_open:
+                raise StoppedError("No calls are taken: the scheduler does not run.", "Try again later.")
+            self._calls.append((function, future))
+            self._changed.notify_all()
+        return future
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are taken."""
+        return self._is_open
+
+    def state(self) -> Load:
+        """Return what goes on now; cheap, from any thread."""
+        runner = self._runner
+        rows = [] if runner is None else list(runner.batch.rows)
+        return Load(
+            running=self._running(),
+            queued=len(self._queue),
+            slots=self.slots,
+            kv_tokens=sum(row.position for row in rows),
+            capacity_tokens=self.capacity_tokens,
+            prefix_entries=len(self._prefixes),
+            prefix_bytes=self._prefixes.size,
+            prefix_hits=self._prefixes.hits,
+            steps=0 if runner is None else runner.steps,
+            tokens=0 if runner is None else runner.tokens,
+            batches={} if runner is None else dict(runner.sizes.copy()),
+        )
+
+    def _running(self) -> int:
+        return 0 if self._runner is None else sum(not answer.is_over for answer in self._runner.answers)
+
+    def _check(self, request: Request) -> None:
+        """Refuse what this model cannot do, before anything runs."""
+        length, wanted = len(request.prompt.ids), request.sampling.max_tokens
+        if not length:
+            raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
+        most = min(self._context, self.capacity_tokens)
+        if length + wanted > most:
+            raise ContextLengthError(
+                f"{length} prompt tokens and {wanted} new ones exceed the {most} that fit.",
+                f"Shorten the prompt or ask for at most {max(0, most - length)} new tokens.",
+            )
+        steering = request.steering
+        check_heads(steering.gains, geometry(self.model.model).heads)
+        if steering.spans and steering.spans[-1].end > length:
+            raise SpanError(f"{steering.spans[-1]} ends beyond the prompt of {length} tokens.", "Spans are half-open.")
+        if steering.rule == "share" and not steering.is_null:
+            raise RouteError(
+                "Rule 'share' is not batched: its bias depends on the scores.", "Use rule 'pasta' or 'flat'."
+            )
+        if odd := [token for token in request.sampling.logit_bias if token >= self._vocabulary]:
+            raise SamplingError(
+                f"logit_bias names token {odd[0]}.", f"Tokens go to {self._vocabulary - 1}.", param="logit_bias"
+            )
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _run(self, begun: Future[None]) -> None:
+        """Be the scheduler's thread: serve with the model to oneself, and let it go for every call in between."""
+        error: BaseException | None = None
+        try:
+            with torch.no_grad():
+                views = examine(self.model)
+            self._runner = Runner(
+                self.model,
+                self._hold,
+                self._turn,
+                views,
+                self._prefixes,
+                slots=self.slots,
+                capacity=self.capacity_tokens,
+                chunk=self.chunk,
+            )
+            is_over = False
+            while not is_over:
+                with self._hold.on(), torch.no_grad():
+                    if not begun.done():
+                        self._is_open = True
+                        begun.set_result(None)
+                    is_over = self._serve(self._runner)
+                self._run_calls()
+        except BaseException as failure:
+            error = failure
+        finally:
+            self._close(error)
+            if not begun.done():
+                begun.set_exception(error or RuntimeError("The scheduler ended before it began."))
+
+    def _serve(self, runner: Runner) -> bool:
+        """Take turns until there is a call (False) or the end (True)."""
+        while True:
+            with self._changed:
+                self._drop_waiting()
+                while self._is_open and not (self._queue or self._calls or runner.answers):
+                    self._changed.wait()
+                if self._calls:
+                    return False
+                if not self._is_open and not (self._is_draining and (self._queue or runner.answers)):
+                    return True
+            runner.turn(lambda: self._next(runner))
+
+    def _next(self, runner: Runner) -> Answer | None:
+        """Take the request that has waited longest, once it fits."""
+        with self._changed:
+            self._drop_waiting()
+            return self._queue.popleft() if self._queue and runner.fits(self._queue[0]) else None
+
+    def _drop_waiting(self) -> None:
+        """End those that waited too long, or for whom nobody waits."""
+        now = time.monotonic()
+        for answer in list(self._queue):
+            reason = answer.overdue(now)
+            if reason is not None:
+                self._queue.remove(answer)
+                answer.end(reason)
+
+    def _run_calls(self) -> None:
+        with self._changed:
+            calls, self._calls = list(self._calls), deque()
+        for function, future in calls:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(self.model))
+                except BaseException as error:
+                    future.set_exception(error)
+
+    def _close(self, error: BaseException | None) -> None:
+        """End what is left."""
+        with self._changed:
+            self._is_open = False
+            waiting, self._queue = list(self._queue), deque()
+            calls, self._calls = list(self._calls), deque()
+        reason: FinishReason = "cancelled" if error is None else "error"
+        for answer in [*waiting, *([] if self._runner is None else self._runner.answers)]:
+            answer.end(reason, error=error)
+        if self._runner is not None:
+            self._runner.batch.clear()
+        for _, future in calls:
+            future.set_exception(StoppedError("The scheduler has stopped.", "Try again later."))

@@ -1,0 +1,1 @@
+"""Serves models over HTTP in OpenAI's shape, with emphasis."""
