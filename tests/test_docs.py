@@ -13,7 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "boldface"
 WALK = ["emphasis", "profiles", "steering", "attention", "engine", "records", "metrics"]
-WALK += ["tasks", "evaluation", "profiling", "insight", "cli", "testing"]
+WALK += ["tasks", "evaluation", "profiling", "insight", "server", "cli", "testing"]
 TREE = re.compile(r"```\nsrc/boldface/\n.*?```", re.DOTALL)
 
 
@@ -33,6 +33,9 @@ def tree() -> str:
         files = [path for path in sorted(folder.glob("*.py")) if folder == SOURCE or path.name != "__init__.py"]
         indent = "  " if folder == SOURCE else "    "
         lines += [f"{indent}{path.name:<{20 - len(indent)}} {caption(path)}" for path in files]
+        if folder != SOURCE:
+            parts = [path.parent for path in sorted(folder.glob("*/__init__.py"))]
+            lines += [f"{indent}{part.name + '/':<16} {caption(part / '__init__.py')}" for part in parts]
     return "\n".join([*lines, "```"])
 
 

@@ -11,6 +11,7 @@ import { Client, isAbort, ServerError } from "./api/client";
 import { bodyOf } from "./api/conversation";
 import type { ChatBody, Explanation, Profile } from "./api/types";
 import { Composer } from "./composer";
+import { level } from "./emphasis/factor";
 import { textOf } from "./emphasis/pieces";
 import { EXAMPLES } from "./examples";
 import { Offers } from "./offers";
@@ -38,7 +39,7 @@ const turns = at("turns", HTMLElement);
 const talk = new Talk({ client, list: turns, say, running, explains, explained, unexplained, failed });
 
 const wishes = { byDefault: () => offers.factor, changed: showPreview, say };
-const system = new Composer("system", "What the model is told before all else (optional)", askAnew, wishes);
+const system = new Composer("system", "Optional", askAnew, wishes);
 const user = new Composer("user", "What you say to the model", askAnew, wishes);
 const follow = new Composer("follow", "What you say next", askOn, { ...wishes, changed: () => undefined });
 
@@ -113,6 +114,7 @@ async function refresh(): Promise<void> {
     return;
   }
   if (drawn !== offers.profile) showProfile((drawn = offers.profile));
+  document.body.dataset["default"] = String(level(offers.factor));
   for (const composer of [system, user, follow]) composer.update();
   showPreview();
 }

@@ -217,3 +217,21 @@ def test_without_a_profile_emphasis_is_refused_and_plain_chats_are_not(make_app:
 
     assert plain.status_code == 200
     assert (marked.status_code, marked.json()["error"]["param"]) == (400, "boldface.profile")
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions"])
+def test_markup_of_who_may_not_emphasise_stays_text(make_app: Callable[..., Any], path: str) -> None:
+    """Neither a chat nor a completion loses its asterisks to emphasis that is refused."""
+    from boldface.emphasis.trust import Policy
+
+    said = "Say **no** now"
+    body = {"prompt": said} if path == "/v1/completions" else {"messages": [{"role": "user", "content": said}]}
+    body |= {"max_tokens": 1, "boldface": {"markup": True}}
+    with TestClient(make_app(policy=Policy({"system": 30}))) as client:
+        preview = client.post("/v1/boldface/preview", json=body).json()
+        told = client.post(path, json=body).json()["boldface"]
+
+    assert said in preview["text"]
+    assert preview["spans"] == []
+    assert told["steered"] is False
+    assert [one["text"] for one in told["refused"]] == [said]

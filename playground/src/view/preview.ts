@@ -2,7 +2,7 @@
 
 import { type Client, isAbort } from "../api/client";
 import type { ChatBody, Preview } from "../api/types";
-import { show } from "../emphasis/factor";
+import { level, show } from "../emphasis/factor";
 import { complaint, verdicts } from "./answer";
 import { el } from "./dom";
 import { visible } from "./visible";
@@ -42,7 +42,10 @@ export class PreviewView {
     const chips = hit.map(({ text, strength }) =>
       el(
         "span",
-        { class: `chip ${strength < 0 ? "suppressed" : "lifted"}`, title: show(Math.exp(strength)) },
+        {
+          class: `chip ${strength < 0 ? "suppressed" : "lifted"} level-${level(Math.exp(strength))}`,
+          title: show(Math.exp(strength)),
+        },
         visible(text, true),
       ),
     );

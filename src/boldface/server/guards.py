@@ -7,6 +7,7 @@ long body before anything of it is parsed.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from contextlib import contextmanager
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from boldface.errors import BodyLimitError, KeyRefusedError, QueueFullError, ServingError, SlowBodyError
+from boldface.errors import BodyLimitError, KeyFileError, KeyRefusedError, QueueFullError, ServingError, SlowBodyError
 from boldface.server.keys import Key, KeyRing
 from boldface.server.limits import RequestLimits
+from boldface.server.logs import tell
 from boldface.server.refuse import Refuse, turn_away
 
 OPEN = ("/", "/health", "/assets/")
@@ -79,7 +81,12 @@ class KeyGuard:
         scheme, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise KeyRefusedError("This server wants a key.", "Send it as: Authorization: Bearer KEY")
-        return self.ring.find(secret.strip())
+        try:
+            return self.ring.find(secret.strip())
+        except KeyFileError as error:
+            tell("keys cannot be read", {"reason": error.message}, level=logging.ERROR)
+            # Who asks is told neither the file nor what is in it.
+            raise KeyFileError("The server cannot read its keys.", "Tell whoever runs it.") from error
 
     def _opens(self, path: str) -> bool:
         return any(path == one or (len(one) > 1 and one.endswith("/") and path.startswith(one)) for one in self.opened)

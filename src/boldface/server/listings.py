@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from boldface.server.endpoints import ANSWERS, REFUSED, service_of
@@ -38,8 +38,9 @@ async def profiles(request: Request, model: str | None = None) -> ProfileNames:
 async def profile(name: str, request: Request, model: str | None = None) -> ProfileCard:
     """Tell the heads of a profile, and with what it steers by default."""
     hosted = service_of(request).hosts.find(model)
-    offer = hosted.offer(name)
-    assert offer is not None
+    if name not in hosted.offers:
+        raise HTTPException(404)
+    offer = hosted.offers[name]
     shape = hosted.model.geometry
     return {
         "name": offer.profile.name,

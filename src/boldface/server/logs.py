@@ -75,6 +75,6 @@ def start(level: str = "info", *, texts: bool = False, stream: TextIO | None = N
     logging.getLogger("uvicorn.access").disabled = True  # every request has a line of ours
 
 
-def tell(event: str, facts: Mapping[str, Any]) -> None:
+def tell(event: str, facts: Mapping[str, Any], level: int = logging.INFO) -> None:
     """Log an event with its facts."""
-    LOGGER.info(event, extra={"facts": dict(facts)})
+    LOGGER.log(level, event, extra={"facts": dict(facts)})

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from boldface.emphasis.content import read_message
 from boldface.emphasis.dialects import parse_dialect
-from boldface.emphasis.span import EmphasisedText
+from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.emphasis.tokens import EncodedPrompt
-from boldface.emphasis.trust import Policy, Protected, Refused, govern, govern_text
+from boldface.emphasis.trust import Governed, Policy, Protected, Refused, govern
 from boldface.engine.prompts import Rendered, render_prompt
 from boldface.errors import AlignmentError, ContextLengthError, EmphasisError, RequestError
 from boldface.server.bodies import Boldface, ChatBody, ChatMessage, CompletionBody, PlacedSpan, Strengths
@@ -120,16 +119,18 @@ def read_texts(hosted: Hosted, body: CompletionBody, policy: Policy, limits: Req
         else:
             _check_length(hosted, [prompt])
             try:
-                text = _marked(prompt, said, [span for _, span in named[index]], f"messages[{index}]")
-                judged = govern_text(text, policy, default=default)
-                reading = _encode(hosted, Rendered(judged.texts[0], add_special_tokens=True), said, offer, default)
+                message = {"role": "user", "content": prompt, "spans": [span for _, span in named[index]]}
+                governed = govern([message], policy, default=default, markup=_markup(said))
+                text = _text_of(governed)
+                reading = _encode(hosted, Rendered(text, add_special_tokens=True), said, offer, default)
             except EmphasisError as error:
-                words = _in_its_place(error.message, [0] * len(prompts), named)
+                words = error.message.replace("messages[0]", f"messages[{index}]")
+                words = _in_its_place(words, [0] * len(prompts), named)
                 raise type(error)(words.replace(f"messages[{index}]", where), error.hint) from None
             reading = replace(
                 reading,
-                refused=tuple(replace(one, message=index) for one in judged.refused),
-                protected=tuple(replace(one, message=index) for one in judged.protected),
+                refused=tuple(replace(one, message=index) for one in governed.refused),
+                protected=tuple(replace(one, message=index) for one in governed.protected),
                 spans=max(len(named[index]), len(text.spans)),
             )
         readings.append(_checked(replace(reading, said=body.boldface is not None), limits))
@@ -176,12 +177,11 @@ def _markup(said: Boldface) -> Any:
     return partial(parse_dialect, dialect="markdown" if said.markup is True else said.markup)
 
 
-def _marked(text: str, said: Boldface, spans: list[dict[str, Any]], where: str) -> EmphasisedText:
-    """Return a text with the emphasis of its markup and of spans that count in what is left of it."""
-    markup = _markup(said)
-    known = markup(text) if markup else EmphasisedText(text)
-    named = read_message({"role": "user", "content": known.text, "spans": spans}, where).spans
-    return EmphasisedText(known.text, (*known.spans, *named))
+def _text_of(governed: Governed) -> EmphasisedText:
+    """Return the only message of a governed chat as a text."""
+    (message,) = governed.messages
+    spans = (CharSpan(span["start"], span["end"], span.get("strength")) for span in message.get("spans", ()))
+    return EmphasisedText(message["content"], tuple(spans))
 
 
 def _encode(hosted: Hosted, rendered: Rendered, said: Boldface, offer: Offer | None, default: float) -> Reading:

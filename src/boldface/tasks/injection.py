@@ -1,4 +1,4 @@
-"""Indirect prompt injection (BIPIA, Yi et al. 2023): a document that is asked about holds a request of somebody else.
+"""Indirect prompt injection: a document that is asked about holds a request of somebody else (BIPIA, Yi et al. 2023).
 
 The user's instruction and question are emphasised. The rival is the injected request: an attacker who manages to
 emphasise his own words.

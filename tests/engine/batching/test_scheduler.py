@@ -79,6 +79,19 @@ def test_together_as_alone(byte_model, tools, serve, shape, data):
         assert answer.text == byte_model.tokenizer.decode(answer.ids, skip_special_tokens=True)
 
 
+def test_long_beside_short(tools, serve):
+    """Rows grow and shrink with whoever is there: a short one that joins a long one, and stays behind, changes nothing."""
+    long = tools.request(IDS * 24, [SPAN], max_tokens=30)
+    short = [tools.request(IDS[:9], [TokenSpan(2, 5, 2.0)], max_tokens=90), tools.request(IDS, max_tokens=40)]
+    scheduler = serve()
+    heard = [tools.ask(scheduler, long)]
+    heard[0].next()
+    heard += [tools.ask(scheduler, one) for one in short]
+    assert {one.last().finish_reason for one in heard} == {"length"}
+    for wanted, answer in zip((long, *short), heard, strict=True):
+        assert tools.same(wanted, answer.ids, tools.alone(wanted))
+
+
 def test_steering_reaches_the_answers(byte_model, tools):
     """The law above would see it if nobody were steered: the sample answers differ from plain ones."""
     steered = tools.request(IDS, [SPAN])

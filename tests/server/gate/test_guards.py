@@ -60,14 +60,16 @@ def _unread():
     raise AssertionError("the body was read")
 
 
-def test_a_ring_that_cannot_be_read_lets_nobody_in(serve, ring):
-    """A damaged file is the server's fault, and nobody gets in by it."""
+def test_a_ring_that_cannot_be_read_lets_nobody_in(serve, ring, caplog):
+    """A damaged file is the server's fault: nobody gets in by it, and the log says which file, the answer does not."""
     secret = ring.add("anna")
     served = serve(ring=ring)
     ring.path.write_text("{", "utf-8")
-    answer = asyncio.run(served.ask("/v1/echo", headers=bearer(secret)))
+    with caplog.at_level("ERROR", logger="boldface.server"):
+        answer = asyncio.run(served.ask("/v1/echo", headers=bearer(secret)))
     assert answer.code >= 500
     assert str(ring.path) not in answer.body.decode()
+    assert str(ring.path) in str([vars(record).get("facts") for record in caplog.records])
 
 
 def test_places_are_counted_by_key_and_given_back(serve, ring):

@@ -282,8 +282,18 @@ def make_profile(
 
     loaded = load(model, cache=cache, offline=offline, threads=threads, dtype=dtype)
     try:
-        team = {"workers": workers, "ray": ray, "threads": threads, "cache": cache, "offline": offline}
-        profile = made.run(loaded, order, folder, kept, budget, **team)
+        profile = made.run(
+            loaded,
+            order,
+            folder,
+            kept,
+            budget,
+            workers=workers,
+            ray=ray,
+            threads=threads,
+            cache=cache,
+            offline=offline,
+        )
     except KeyboardInterrupt:
         terminal.note(f"Interrupted. The trials are in {kept}; the same command goes on from there.")
         raise

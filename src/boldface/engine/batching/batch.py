@@ -60,9 +60,9 @@ class Batch:
         """Let a request in whose prompt was read, and whose first token is ``token``."""
         row = Row(joining.answer, joining.plan, len(joining.ids), token)
         slot = len(self.rows)
-        moved = self._slots.fit(slot + 1, row.position + 1, slot)
-        self._slots.join(slot, joining.cache)
         self.rows.append(row)
+        moved = self._slots.fit(slot + 1, self._columns(), slot)
+        self._slots.join(slot, joining.cache)
         if moved or not self._biases.has_room(row.plan):
             self._lay_out()
         else:
@@ -85,13 +85,14 @@ class Batch:
     def clear(self) -> None:
         """Let everybody out, whatever state the tables are in."""
         self.rows.clear()
+        self._turn.biases = {}
         self._biases.clear()
         self._slots.clear()
 
     def step(self) -> Tensor:
         """Read every row's next token and return the logits of the one after it: (rows, vocabulary)."""
         positions = [row.position for row in self.rows]
-        if self._slots.fit(len(positions), max(positions) + 1, len(positions)):
+        if self._slots.fit(len(positions), self._columns(), len(positions)):
             self._lay_out()
         self._step.at(positions, self._device)
         masks = self._views.masks(self._step.positions, self._step.columns, self._dtype)
@@ -108,6 +109,10 @@ class Batch:
             row.position += 1
         logits: Tensor = output.logits[:, -1]
         return logits
+
+    def _columns(self) -> int:
+        """Columns that the rows need for their next tokens."""
+        return max(row.position for row in self.rows) + 1
 
     def _lay_out(self) -> None:
         plans, positions = [row.plan for row in self.rows], [row.position for row in self.rows]

@@ -79,6 +79,8 @@ class Prefixes:
 
     def keep(self, ids: Sequence[int], plain: int, cache: Cache) -> None:
         """Keep the first ``plain`` tokens of a prompt, as far as they fill blocks, from a cache of it."""
+        if not self.most:
+            return
         added = []
         for number, key in enumerate(self._keys(ids, plain)):
             if key not in self._blocks:

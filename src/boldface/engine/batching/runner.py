@@ -67,8 +67,8 @@ class Runner:
     @property
     def answers(self) -> list[Answer]:
         """The answers of all requests that run."""
-        joining = [] if self.joining is None else [self.joining.answer]
-        return joining + [row.answer for row in self.batch.rows]
+        joining = self.joining  # other threads look here too
+        return [*([] if joining is None else [joining.answer]), *(row.answer for row in list(self.batch.rows))]
 
     def fits(self, answer: Answer) -> bool:
         """Whether a request may run beside those that do, however long the answers get."""

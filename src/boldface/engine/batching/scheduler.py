@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from boldface.attention.geometry import geometry, transformer
+from boldface.attention.geometry import transformer
 from boldface.engine.batching.answer import Answer, Listener
 from boldface.engine.batching.examination import examine
 from boldface.engine.batching.hold import Hold
@@ -199,7 +199,7 @@ class Scheduler:
                 f"Shorten the prompt or ask for at most {max(0, most - length)} new tokens.",
             )
         steering = request.steering
-        check_heads(steering.gains, geometry(self.model.model).heads)
+        check_heads(steering.gains, self.model.geometry.heads)
         if steering.spans and steering.spans[-1].end > length:
             raise SpanError(f"{steering.spans[-1]} ends beyond the prompt of {length} tokens.", "Spans are half-open.")
         if steering.rule == "share" and not steering.is_null:
