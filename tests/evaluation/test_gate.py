@@ -24,7 +24,7 @@ from boldface.testing.mutants import no_op
 GATE = Path(__file__).with_name("gate")
 SCORES = GATE / "scores.json"
 ASKED = (
-    ("json", "chat", "shortened", "strict"),
+    ("json", "raw", "original", "strict"),
     ("wikibios", "raw", "original", "top1"),
     ("counterfact", "raw", "original", "paraphrase"),
 )

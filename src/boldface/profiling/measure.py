@@ -62,9 +62,7 @@ def measure(model: Model, trial: Trial, plain: Plain | None = None) -> Reading:
         BoldfaceError: The gains do not fit the model, or gain × strength exceeds the cap.
     """
     began = time.perf_counter()
-    reading = (
-        _answers(model, trial) if trial.measure == "answers" else _read(model, trial, plain or Plain(model.model))
-    )
+    reading = _answers(model, trial) if trial.measure == "answers" else _read(model, trial, plain or Plain(model.model))
     return replace(reading, seconds=round(time.perf_counter() - began, 3))
 
 
