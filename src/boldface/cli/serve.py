@@ -216,7 +216,7 @@ def serve(
         answer_tokens=answer_tokens,
         body_bytes=max_body,
         origins=cors or (),
-        names=[*LOOPBACK, *own, *(allow_host or ())] if is_loopback else allow_host,
+        names=[*LOOPBACK, *own, *(allow_host or ())] if is_loopback or allow_host else None,
         traces=Traces() if traces else None,
         texts=log_texts,
         check_profiles=check_profile,

@@ -46,11 +46,13 @@ class Governed:
         messages: The messages as :func:`boldface.emphasis.chat.render_chat` takes them: text, and spans in nats.
         refused: Emphasis that was asked for and is not there.
         protected: Emphasis that is there because lesser text is emphasised.
+        wished: How many spans of some strength the messages and their markup name, refused ones included.
     """
 
     messages: tuple[dict[str, Any], ...]
     refused: tuple[Refused, ...]
     protected: tuple[Protected, ...]
+    wished: int
 
     @property
     def roles(self) -> tuple[Any, ...]:
@@ -99,6 +101,7 @@ def govern(
         tuple(_message(each.plain, text) for each, text in zip(read, judged.texts, strict=True)),
         tuple(sorted((*judged.refused, *unread), key=lambda one: (one.message, one.start, one.end))),
         judged.protected,
+        sum(span.strength != 0 for each in read for span in each.plain.spans),
     )
 
 

@@ -84,8 +84,8 @@ async def answer(service: Service, http: HttpRequest, job: Job) -> Response:
     for reading in job.readings:
         journal.refused(reading.refused)
     journal.words(prompts=[reading.prompt.text for reading in job.readings])
+    deadline = time.monotonic() + limits.seconds - journal.seconds
     explained = await _explained(service, job)
-    deadline = time.monotonic() + limits.seconds
     requests = [
         None if how is None else _request(job.reading(index), how, deadline) for index, how in enumerate(job.samplings)
     ]

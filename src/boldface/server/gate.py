@@ -42,7 +42,7 @@ def guard(
         limits: What a request may ask for, unless its key says otherwise.
         body_bytes: The longest body.
         body_seconds: The longest time in which a body may arrive.
-        opened: Paths that need no key.
+        opened: Paths that may be looked at without a key.
         origins: Pages of other origins that may ask (CORS); none, unless named.
         traces: Makes traces; None makes none.
         texts: Log what people and the model write.

@@ -22,7 +22,10 @@ from boldface.server.logs import tell
 from boldface.server.refuse import Refuse, turn_away
 
 OPEN = ("/", "/health", "/assets/")
-"""What needs no key; an end in ``/`` opens everything below it, but for ``/`` itself."""
+"""What may be looked at without a key; an end in ``/`` opens everything below it, but for ``/`` itself."""
+
+BODILESS = ("GET", "HEAD")
+"""Methods whose bodies nobody looks at, so that none is read."""
 
 BODY_BYTES = 2_000_000
 BODY_SECONDS = 30.0
@@ -38,7 +41,7 @@ class KeyGuard:
         ring: The keys; None lets everybody in, who then share one count of requests.
         limits: Of the server; a key's own come before them.
         refuse: Makes the answer to who stays outside.
-        opened: Paths that need no key.
+        opened: Paths that may be looked at without a key.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class KeyGuard:
 
     def _key(self, scope: Scope) -> Key | None:
         """Return whose request it is; None where nobody is asked."""
-        if self.ring is None or self._opens(scope["path"]):
+        if self.ring is None or (scope["method"] in BODILESS and self._opens(scope["path"])):
             return None
         scheme, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
@@ -117,7 +120,7 @@ class BodyGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its whole body, or answer it; who has left gets neither."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in BODILESS:
             return await self.app(scope, receive, send)
         try:
             body = await self._read(scope, receive)

@@ -49,6 +49,11 @@ class Journal:
         self.texts: dict[str, Any] | None = {} if texts else None
         self.answers: list[Answered] = []
 
+    @property
+    def seconds(self) -> float:
+        """Seconds since the request came."""
+        return time.perf_counter() - self.began
+
     def note(self, **facts: Any) -> None:
         """Tell facts: numbers, names and yes or no, never what somebody wrote."""
         self.facts |= facts

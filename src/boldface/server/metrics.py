@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 SOURCES = frozenset({"system", "user", "assistant", "tool", "retrieved"})
 OTHER = "other"
+OPENMETRICS = "application/openmetrics-text"
 
 _WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _STEPS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -95,7 +96,8 @@ class Metrics:
         Args:
             accept: What the reader takes (its ``Accept`` header).
         """
-        write, kind = choose_encoder(accept)
+        # What else stands in the header is not for prometheus_client, which fails at versions that are none.
+        write, kind = choose_encoder(OPENMETRICS if OPENMETRICS in accept else "")
         return write(self.registry), kind
 
     def follow(self, model: str, load: Callable[[], Load]) -> None:

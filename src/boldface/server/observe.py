@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -79,7 +78,7 @@ class Observer:
             "method": scope["method"],
             "path": scope["path"][:200],
             "code": said.code,
-            "seconds": round(time.perf_counter() - journal.began, 4),
+            "seconds": round(journal.seconds, 4),
             "bytes": said.bytes,
             "key": scope["state"].get("key"),
             **journal.facts,

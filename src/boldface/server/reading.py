@@ -81,16 +81,17 @@ def read_chat(hosted: Hosted, body: ChatBody, policy: Policy, limits: RequestLim
     except EmphasisError as error:
         owns = [len(message.spans or ()) for message in body.messages]
         raise type(error)(_in_its_place(error.message, owns, named), error.hint) from None
+    spans = max(spans, governed.wished if said.markup else 0)
+    check(Asked(spans=spans), limits)
     rendered = render_prompt(tokenizer, governed.messages, chat=True, allowed_roles=governed.roles)
     reading = _encode(hosted, rendered, said, offer, default)
-    found = sum(len(message.get("spans", ())) for message in governed.messages) if said.markup else 0
     return _checked(
         replace(
             reading,
             refused=governed.refused,
             protected=governed.protected,
             said=body.boldface is not None or spans > 0,
-            spans=max(spans, found),
+            spans=spans,
         ),
         limits,
     )

@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 
 ANSWER_TOKENS = 1024
 """Longest answer to a chat that names none."""
+MOST_READS = 256
+"""Requests whose prompts wait to be read at the same time."""
 MOST_CALLS = 16
 """Questions about a prompt (its scores, how attention moved) that wait for the model at the same time."""
 
@@ -39,11 +41,21 @@ class Service:
         self.hosts, self.policy, self.metrics, self.answer_tokens = hosts, policy, metrics, answer_tokens
         # Templates and tokenizers are other people's, and not all of them can be used by two threads at once.
         self._reader = ThreadPoolExecutor(1, "boldface-reader")
-        self._calls = 0
+        self._reads = self._calls = 0
 
     async def read(self, read: Callable[..., Result], *args: Any) -> Result:
-        """Run what reads a prompt, beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._reader, read, *args)
+        """Run what reads a prompt, beside the event loop.
+
+        Raises:
+            QueueFullError: Too many wait for that already.
+        """
+        if self._reads >= MOST_READS:
+            raise QueueFullError(f"{self._reads} requests wait to be read.", "Wait a moment, and ask again.")
+        self._reads += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, read, *args)
+        finally:
+            self._reads -= 1
 
     async def call(self, hosted: Hosted, function: Callable[[Model], Result]) -> Result:
         """Run a function with the model, between two steps of its batch.

@@ -110,7 +110,7 @@ class Answer:
         """Tell the last piece."""
         if self.is_over:
             return
-        if not self._words.is_stopped:
+        if reason != "error" and not self._words.is_stopped:  # whatever failed may fail here again
             text += self._words.rest(may_stop=len(self.ids) >= self.request.sampling.min_tokens)
             if self._words.is_stopped and reason == "length":
                 reason = "stop"

@@ -134,7 +134,7 @@ class Runner:
                     self.batch.join(joining, joining.answer.ids[-1])
         except Exception as error:
             joining.answer.end("error", error=error)
-            self.joining = None
+            self._free()
             return tokens
         return read
 

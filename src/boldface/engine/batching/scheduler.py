@@ -102,7 +102,7 @@ class Scheduler:
         """Take no more requests, finish those that are here or cancel them, and give the model back.
 
         Args:
-            drain: Whether running and waiting requests are finished.
+            drain: Whether running and waiting requests and calls are finished.
             timeout: Seconds after which those that are left are cancelled all the same.
         """
         thread = self._thread
@@ -238,7 +238,7 @@ class Scheduler:
                         self._is_open = True
                         begun.set_result(None)
                     is_over = self._serve(self._runner)
-                self._run_calls()
+                self._run_call()
         except BaseException as failure:
             error = failure
         finally:
@@ -253,11 +253,11 @@ class Scheduler:
                 self._drop_waiting()
                 while self._is_open and not (self._queue or self._calls or runner.answers):
                     self._changed.wait()
-                if self._calls:
-                    return False
-                if not self._is_open and not (self._is_draining and (self._queue or runner.answers)):
+                if not self._is_open and not (self._is_draining and (self._queue or self._calls or runner.answers)):
                     return True
             runner.turn(lambda: self._next(runner))
+            if self._calls:
+                return False
 
     def _next(self, runner: Runner) -> Answer | None:
         """Take the request that has waited longest, once it fits."""
@@ -274,15 +274,17 @@ class Scheduler:
                 self._queue.remove(answer)
                 answer.end(reason)
 
-    def _run_calls(self) -> None:
+    def _run_call(self) -> None:
+        """Run the call that has waited longest; the next one waits until the batch has had its turn."""
         with self._changed:
-            calls, self._calls = list(self._calls), deque()
-        for function, future in calls:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(function(self.model))
-                except BaseException as error:
-                    future.set_exception(error)
+            if not self._calls:
+                return
+            function, future = self._calls.popleft()
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(function(self.model))
+            except BaseException as error:
+                future.set_exception(error)
 
     def _close(self, error: BaseException | None) -> None:
         """End what is left."""
@@ -296,4 +298,5 @@ class Scheduler:
         if self._runner is not None:
             self._runner.batch.clear()
         for _, future in calls:
-            future.set_exception(StoppedError("The scheduler has stopped.", "Try again later."))
+            if future.set_running_or_notify_cancel():
+                future.set_exception(StoppedError("The scheduler has stopped.", "Try again later."))
