@@ -219,6 +219,13 @@ def test_private_characters_of_the_user_are_no_marks() -> None:
     ) == ["x"]
 
 
+def test_where_every_private_character_is_taken_other_marks_serve() -> None:
+    """Text with all of them is carried too, alone and beside more."""
+    content = "".join(chr(code) for code in [*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE)])
+    spans = [{"start": 0, "end": 3}, {"start": 5, "end": 7}]
+    assert marked([{"role": "user", "content": content, "spans": spans}], jinja(CHATML)) == [content[:3], content[5:7]]
+
+
 def test_a_template_may_spoil_its_messages_and_refuse_them() -> None:
     """Templates get copies; what they raise on the plain messages comes through as it is."""
 

@@ -74,6 +74,24 @@ def test_a_full_queue_is_told_with_a_time_to_wait(make_app: Callable[..., Any], 
     assert room.status_code == 200
 
 
+def test_only_so_many_prompts_wait_to_be_read(make_app: Callable[..., Any]) -> None:
+    """Whoever comes then is told to come back, and the others are read."""
+    from boldface.errors import QueueFullError
+    from boldface.server.service import MOST_READS
+
+    service, held = make_app().state.service, threading.Event()
+
+    async def read_all() -> list[Any]:
+        waiting = [asyncio.create_task(service.read(held.wait, 60)) for _ in range(MOST_READS + 1)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        held.set()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    *read, refused = asyncio.run(read_all())
+    assert isinstance(refused, QueueFullError) and all(one is True for one in read)
+    service.close()
+
+
 def test_of_several_answers_all_or_none_are_taken(make_app: Callable[..., Any]) -> None:
     """Where the queue has room for one of two, neither is left running."""
     with TestClient(make_app(scheduling={"slots": 1, "queue": 0})) as client:
@@ -178,10 +196,10 @@ def test_keys_guard_everything_but_the_page_and_health(make_app: Callable[..., A
 
 
 def test_markup_counts_against_the_limit_of_spans(make_app: Callable[..., Any]) -> None:
-    """Spans that only the markup names are spans too; and who may not emphasise may not by markup either."""
+    """Spans that only the markup names are spans too, what protects is none, and who may not emphasise may not so."""
     from boldface.server.limits import RequestLimits
 
-    text = [{"role": "user", "content": "**a** b **c**"}]
+    text = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "**a** b **c**"}]
     asked = {"messages": text, "max_tokens": 1, "boldface": {"markup": True}}
     for limits, status in (
         (RequestLimits(spans=1), 400),
@@ -197,6 +215,24 @@ def test_only_names_of_its_own_are_answered_to(make_app: Callable[..., Any]) -> 
     with TestClient(make_app(names=["localhost", "[::1]"])) as client:
         for host, status in (("localhost", 200), ("localhost:8000", 200), ("[::1]:80", 200), ("evil.example", 400)):
             assert client.get("/health", headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "names"),
+    [
+        ("127.0.0.1", (), {"localhost", "127.0.0.1", "[::1]"}),
+        ("127.0.0.9", (), {"localhost", "127.0.0.1", "[::1]", "127.0.0.9"}),
+        ("::1", ("mine.example",), {"localhost", "127.0.0.1", "[::1]", "mine.example"}),
+        ("0.0.0.0", (), None),
+        ("10.0.0.5", ("mine.example",), {"localhost", "127.0.0.1", "[::1]", "10.0.0.5", "mine.example"}),
+    ],
+)
+def test_the_names_of_an_address(host: str, allowed: tuple[str, ...], names: set[str] | None) -> None:
+    """A name that is allowed stands beside the server's own, wherever it listens."""
+    from boldface.server.hosts import names_of
+
+    found = names_of(host, allowed)
+    assert (None if found is None else set(found)) == names
 
 
 def test_other_origins_may_ask_once_they_are_named(make_app: Callable[..., Any]) -> None:

@@ -182,9 +182,11 @@ def test_bodies_that_are_none_are_refused(case: str, path: str, http: httpx.Clie
 
 
 def test_a_body_of_another_type_is_refused(http: httpx.Client) -> None:
-    """A form that a page of somebody else's can send without asking is not read as JSON."""
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
-        answer = http.post("/v1/chat/completions", content=json.dumps({"messages": HI}), headers={"content-type": kind})
+    """What a page of somebody else's can send without asking, a body of no type too, is not read as JSON."""
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
+        headers = {} if kind is None else {"content-type": kind}
+        answer = http.post("/v1/chat/completions", content=json.dumps({"messages": HI}), headers=headers)
+        assert "content-type" not in answer.request.headers or kind is not None
         error(answer)
 
 

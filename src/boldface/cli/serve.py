@@ -200,12 +200,10 @@ def serve(
     from boldface.cli import terminal
     from boldface.server import logs
     from boldface.server.app import create_app
-    from boldface.server.hosts import LOOPBACK
+    from boldface.server.hosts import is_loopback, named, names_of
     from boldface.server.keys import KeyRing
     from boldface.server.tracing import Traces
 
-    own = [host if ":" not in host else f"[{host}]"]
-    is_loopback = own[0] in LOOPBACK or host.startswith("127.")
     app = create_app(
         loaded,
         profiles=profiles,
@@ -216,15 +214,15 @@ def serve(
         answer_tokens=answer_tokens,
         body_bytes=max_body,
         origins=cors or (),
-        names=[*LOOPBACK, *own, *(allow_host or ())] if is_loopback or allow_host else None,
+        names=names_of(host, allow_host or ()),
         traces=Traces() if traces else None,
         texts=log_texts,
         check_profiles=check_profile,
         drain=drain,
     )
-    if not is_loopback and keys is None:
+    if not is_loopback(host) and keys is None:
         terminal.note(f"Everybody who reaches {host} may use this server: --keys lets in only whom you know.")
-    terminal.note(f"Listening on http://{own[0]}:{port}")
+    terminal.note(f"Listening on http://{named(host)}:{port}")
     logs.start(log_level, texts=log_texts)
     uvicorn.run(
         app,

@@ -180,7 +180,9 @@ class _Rendering:
     def _private_marks(self) -> Iterator[str]:
         """Private-use characters that neither the messages nor the prompt hold."""
         used = set(self.text).union(*(message.text for message in self.messages))
-        yield from (chr(code) for code in chain(range(0xE000, 0xF900), range(0xF0000, 0xFFFFE)) if chr(code) not in used)
+        yield from (
+            chr(code) for code in chain(range(0xE000, 0xF900), range(0xF0000, 0xFFFFE)) if chr(code) not in used
+        )
         raise _Rejected("is given more private-use characters than can be told apart")
 
     def _ascii_marks(self) -> Iterator[str]:

@@ -13,6 +13,28 @@ from boldface.server.refuse import Refuse, turn_away
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address that somebody listens at is reached from this machine alone."""
+    return named(host) in LOOPBACK or host.startswith("127.")
+
+
+def named(host: str) -> str:
+    """Return an address as it stands in a request's ``Host``."""
+    return f"[{host}]" if ":" in host else host
+
+
+def names_of(host: str, allowed: Collection[str]) -> list[str] | None:
+    """Return the names that a server listening at an address answers to; None for any.
+
+    No page can call its own machine ``localhost`` or by a number, so that these may stay where others are limited.
+
+    Args:
+        host: The address.
+        allowed: More names; none of them, at an address that others reach, is no limit.
+    """
+    return [*LOOPBACK, named(host), *allowed] if allowed or is_loopback(host) else None
+
+
 class HostGuard:
     """Turns away requests to other names than the server's own (DNS rebinding).
 

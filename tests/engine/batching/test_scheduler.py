@@ -289,6 +289,58 @@ def test_calls_run_between_steps_with_the_model_as_it_is(byte_model, tools, serv
     assert tools.same(wanted, heard.ids, tools.alone(wanted))
 
 
+def test_many_calls_do_not_stop_the_answers(tools, serve):
+    """Between two calls the batch takes a step, however many wait."""
+    scheduler = serve()
+    heard = tools.ask(scheduler, tools.request(IDS, max_tokens=2000))
+    heard.next()
+    held, steps = threading.Event(), []
+    calls = [scheduler.call(lambda _: held.wait(60))]
+    calls += [scheduler.call(lambda _: steps.append(scheduler.state().steps)) for _ in range(5)]
+    held.set()
+    for call in calls:
+        call.result(timeout=60)
+    assert sorted(set(steps)) == steps
+    heard.ticket.cancel()
+
+
+def test_stopping_answers_the_calls_that_wait(serve):
+    """They hear that it is over, also beside one that was given up."""
+    scheduler, begun, held = serve(), threading.Event(), threading.Event()
+    running = scheduler.call(lambda _: (begun.set(), held.wait(60)))
+    assert begun.wait(60)
+    given_up, waiting = (scheduler.call(lambda _: 1) for _ in range(2))
+    assert given_up.cancel()
+    stopping = threading.Thread(target=scheduler.stop, kwargs={"drain": False})
+    stopping.start()
+    while scheduler.is_open:
+        time.sleep(0.01)
+    held.set()
+    assert running.result(timeout=60)
+    with pytest.raises(StoppedError):
+        waiting.result(timeout=60)
+    stopping.join(60)
+    assert not stopping.is_alive()
+
+
+def test_tokens_that_cannot_be_spelled_end_their_answer_alone(byte_model, tools, serve, monkeypatch):
+    """A tokenizer that fails at a token ends the answer with that token, and nobody else's."""
+    decode, scheduler = byte_model.tokenizer.decode, serve()
+
+    def fail(ids, **options):
+        if ids and set(ids) == {7}:
+            raise KeyError(7)
+        return decode(ids, **options)
+
+    monkeypatch.setattr(byte_model.tokenizer, "decode", fail)
+    failed = tools.ask(scheduler, tools.request(IDS, max_tokens=5, logit_bias={7: 1000.0})).last()
+    assert (failed.finish_reason, type(failed.error)) == ("error", KeyError)
+    wanted = tools.request(IDS)
+    heard = tools.ask(scheduler, wanted)
+    assert heard.last().finish_reason == "length"
+    assert tools.same(wanted, heard.ids, tools.alone(wanted))
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

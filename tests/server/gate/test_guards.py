@@ -51,8 +51,19 @@ def test_a_stranger_is_not_read(serve, ring):
     """Of a body without a key nothing is read."""
     ring.add("anna")
 
-    answer = asyncio.run(serve(ring=ring).ask("/v1/echo", body=_unread()))
-    assert answer.code == 401
+    for path in ("/v1/echo", "/health", "/", "/assets/app.js"):
+        answer = asyncio.run(serve(ring=ring).ask(path, body=_unread()))
+        assert answer.code == 401
+
+
+def test_what_is_only_looked_at_has_no_body(serve):
+    """A body behind a GET is nobody's, and takes no memory."""
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    served = serve()
+    served.app.router.routes.insert(0, Route("/look", lambda request: PlainTextResponse("seen")))
+    assert asyncio.run(served.ask("/look", method="GET", body=_unread())).body == b"seen"
 
 
 def _unread():

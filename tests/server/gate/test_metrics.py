@@ -126,6 +126,14 @@ def test_openmetrics_is_spoken_to_who_asks_for_it():
     assert kind.startswith("application/openmetrics-text") and page.endswith(b"# EOF\n")
 
 
+@pytest.mark.parametrize("kind", ["application/openmetrics-text", "text/plain", "*/*"])
+@pytest.mark.parametrize("rest", ["", ";version=abc", ";version=9.x;escaping", ";;q=", "\xe9=\xe9,"])
+def test_whatever_a_reader_says_it_takes_it_gets_a_page(kind: str, rest: str):
+    """An odd ``Accept`` header is no error, and nothing of it comes back."""
+    page, given = Metrics().page(kind + rest)
+    assert page and given in {Metrics().page(each)[1] for each in ("", "application/openmetrics-text")}
+
+
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=20))
 def test_nobody_makes_series_by_asking_for_odd_things(serve, names: list[str]):
     """Odd paths, methods and sources all fall into one series."""

@@ -51,7 +51,7 @@ class Scheduler:
         model: The model.
         slots: Most requests that run at the same time.
         capacity_tokens: Most tokens whose keys and values are held, padding included: as many rows as run, each as
-            wide as the longest prompt with the longest answer it may get.
+            wide as the longest prompt with the longest answer it may get. Their tables are rounded up from there.
         prefix_bytes: Most memory for the beginnings of prompts.
         queue: Most requests that wait.
         chunk: Tokens of prompts that are read between two steps.
