@@ -168,6 +168,12 @@ def test_a_little_noise_is_seen_and_much_of_it_breaks(profile, model):
     assert found[2].relation.kind == "foreign"
 
 
+def found_anew(now):
+    """Stands for the measurement of canaries: each has the figures it has in ``now``."""
+    figures = {one.prompt: one for one in now}
+    return lambda model, gains, strength, scope, canaries, rule: tuple(figures[one.prompt] for one in canaries)
+
+
 @pytest.mark.parametrize(
     ("kept", "plain_moved", "verdict"),
     [
@@ -186,7 +192,7 @@ def test_the_bounds(monkeypatch, model, kept, plain_moved, verdict):
     """From a bound on counts as above it; a plain model that stayed as it was makes the bounds stricter."""
     then = [Canary(str(index), (), "x", -2.0, -1.0) for index in range(4)]
     now = [replace(one, plain=-2.0 - plain_moved, steered=-2.0 - plain_moved + kept + 1e-9) for one in then]
-    monkeypatch.setattr(drift, "measure", lambda *_, **__: now)
+    monkeypatch.setattr(drift, "measure", found_anew(now))
     assert check(Profile("p", "", GAINS, canaries=tuple(then)), model).verdict == verdict
 
 
@@ -194,12 +200,11 @@ def test_figures_are_those_of_the_definition(monkeypatch, model):
     """1 − Σ|now − then| / Σ|then|, with effects of both signs; means of the effects; one canary has no interval."""
     then = [Canary("a", (), "x", -3.0, -1.0), Canary("b", (), "x", -1.0, -2.0)]
     now = [replace(then[0], plain=-3.5, steered=-2.0), replace(then[1], steered=-2.5)]
-    monkeypatch.setattr(drift, "measure", lambda *_, **__: now)
+    monkeypatch.setattr(drift, "measure", found_anew(now))
     found = check(Profile("p", "", GAINS, canaries=tuple(then)), model)
     assert found.kept.mean == pytest.approx(1 - (0.5 + 0.5) / (2 + 1))
     assert (found.then, found.now, found.plain_moved) == (0.5, 0.0, 0.25)
     assert found.relation is None
-    monkeypatch.setattr(drift, "measure", lambda *_, **__: now[:1])
     found = check(Profile("p", "", GAINS, canaries=tuple(then[:1])), model)
     assert (found.kept.low, found.kept.high) == (-math.inf, math.inf)
 

@@ -193,7 +193,14 @@ def test_shipped_profiles(name: str, layers: int, heads: int) -> None:
     assert profile.method
     assert profile.settings
     steered, plain = profile.scores["steered"], profile.scores["plain"]
-    assert steered["fact"]["new"] - steered["fact"]["new stderr"] > plain["fact"]["new"] + plain["fact"]["new stderr"]
+    assert profile.scores["split"] == "validation"
+    for before, after in (
+        (plain["average"], steered["average"]),
+        (plain["tasks"]["counterfact"], steered["tasks"]["counterfact"]),
+    ):
+        assert after["mean"] - after["stderr"] > before["mean"] + before["stderr"]
+    assert profile.canaries
+    assert profile.cost is not None and profile.identity is not None
 
 
 def test_profiles_need_no_torch() -> None:

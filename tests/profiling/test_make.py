@@ -125,7 +125,7 @@ def test_a_profile_from_end_to_end(made, tiny, tmp_path, method):
 
 
 def test_what_it_was_learned_from_is_told(made):
-    """Every subject with its rows, weight and a digest of the data; what stopped learning weighs nothing."""
+    """Every subject with its rows, weight and a digest of the data; what stopped learning, or chose, weighs nothing."""
     profile, *_ = made(LEARNED)
     learned = [use for use in profile.tasks if use.split == "train"]
     assert {(use.name, use.setting, use.variant) for use in learned} == {
@@ -136,9 +136,9 @@ def test_what_it_was_learned_from_is_told(made):
     }
     assert {use.rows for use in learned} == {6}
     assert sum(use.weight for use in learned) == pytest.approx(3)
-    assert {(use.rows, use.weight) for use in profile.tasks if use.split == "validation"} == {(4, 0.0)}
+    assert {(use.rows, use.weight) for use in profile.tasks if use.split == "validation"} == {(4, 0.0), (8, 0.0)}
     digests = [use.data for use in profile.tasks]
-    assert len(set(digests)) == len(digests) == 8
+    assert len(set(digests)) == len(digests) == 12
     assert {use.split for use in profile.tasks} == {"train", "validation"}
 
 

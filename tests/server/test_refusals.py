@@ -133,7 +133,7 @@ COMPLETIONS: dict[str, tuple[dict[str, Any], str | None]] = {
         {"prompt": ["a", "b"], "boldface": {"spans": [{"substring": "a"}]}},
         "boldface.spans[0].message",
     ),
-    "markup that cannot be read": ({"prompt": "[a]{x=0}", "boldface": {"markup": True}}, "boldface"),
+    "markup that cannot be read": ({"prompt": "[a]{x=0}", "boldface": {"markup": True}}, "prompt"),
 }
 
 

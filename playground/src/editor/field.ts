@@ -45,6 +45,10 @@ export class Field {
       },
       clipboardTextParser: readText,
       clipboardTextSerializer: writeText,
+      handleKeyDown: () => {
+        this.catchUp();
+        return false;
+      },
       handleDOMEvents: {
         focus: () => {
           wishes.focused(this);
@@ -84,11 +88,22 @@ export class Field {
 
   /** Run a command and tell whether it applied. */
   run(command: Command): boolean {
+    this.catchUp();
     return command(this.view.state, this.view.dispatch, this.view);
   }
 
   focus(): void {
     this.view.focus();
+  }
+
+  /**
+   * Take over the selection as it is on the screen.
+   *
+   * A busy browser tells of a new selection only after the next keys and clicks, and those are meant for what is
+   * selected then. The editor reads the selection itself; it is only told earlier.
+   */
+  private catchUp(): void {
+    document.dispatchEvent(new Event("selectionchange"));
   }
 
   private fresh(pieces: readonly Piece[]): EditorState {
