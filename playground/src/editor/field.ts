@@ -99,8 +99,8 @@ export class Field {
   /**
    * Take over the selection as it is on the screen.
    *
-   * A busy browser tells of a new selection only after the next keys and clicks, and those are meant for what is
-   * selected then. The editor reads the selection itself; it is only told earlier.
+   * A busy browser hands on keys and clicks before it tells of the selection that they are meant for: without this, a
+   * command would work on an older one. The editor reads the selection by itself whenever it is told that it changed.
    */
   private catchUp(): void {
     document.dispatchEvent(new Event("selectionchange"));

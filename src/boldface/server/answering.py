@@ -87,7 +87,8 @@ async def answer(service: Service, http: HttpRequest, job: Job) -> Response:
     deadline = time.monotonic() + limits.seconds - journal.seconds
     explained = await _explained(service, job)
     requests = [
-        None if how is None else _request(job.reading(index), how, deadline) for index, how in enumerate(job.samplings)
+        None if how is None else _request(service, job.reading(index), how, deadline)
+        for index, how in enumerate(job.samplings)
     ]
 
     def ended(index: int, last: Piece) -> None:
@@ -106,8 +107,9 @@ async def answer(service: Service, http: HttpRequest, job: Job) -> Response:
     return Response(dumps(content), media_type="application/json")
 
 
-def _request(reading: Reading, how: Sampling, deadline: float) -> Request:
-    return Request(reading.prompt, reading.steering, how, deadline, measure=not reading.steering.is_null)
+def _request(service: Service, reading: Reading, how: Sampling, deadline: float) -> Request:
+    measure = not reading.steering.is_null and service.measures()
+    return Request(reading.prompt, reading.steering, how, deadline, measure=measure)
 
 
 async def _explained(service: Service, job: Job) -> list[dict[str, Any] | None]:

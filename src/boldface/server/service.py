@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -23,6 +24,8 @@ ANSWER_TOKENS = 1024
 """Longest answer to a chat that names none."""
 MOST_READS = 256
 """Requests whose prompts wait to be read at the same time."""
+MEASURED = 16
+"""One in so many steered answers tells how much attention its emphasis gets: that costs a pass of one token."""
 MOST_CALLS = 16
 """Questions about a prompt (its scores, how attention moved) that wait for the model at the same time."""
 
@@ -42,6 +45,11 @@ class Service:
         # Templates and tokenizers are other people's, and not all of them can be used by two threads at once.
         self._reader = ThreadPoolExecutor(1, "boldface-reader")
         self._reads = self._calls = 0
+        self._steered = itertools.count()
+
+    def measures(self) -> bool:
+        """Whether the next steered answer is one of those whose attention is measured; the first one is."""
+        return next(self._steered) % MEASURED == 0
 
     async def read(self, read: Callable[..., Result], *args: Any) -> Result:
         """Run what reads a prompt, beside the event loop.
