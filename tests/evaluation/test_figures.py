@@ -4,7 +4,7 @@ import itertools
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("scipy", reason="scipy is of the evaluate extra")
@@ -21,6 +21,7 @@ NUMBERS = st.floats(-1e4, 1e4).map(lambda number: round(number, 3))
 
 
 @given(st.lists(NUMBERS, min_size=1))
+@example([4.6])
 def test_an_axis_holds_its_values(means: list[float]):
     """Every mean lies on the axis; its two to ten ticks are evenly spaced from one end to the other."""
     axis = axis_of(BITS, [Estimate(mean, inf, -inf, inf, 1) for mean in means])

@@ -93,14 +93,15 @@ class Scatter:
 def axis_of(metric: Metric, estimates: Iterable[Estimate]) -> Axis:
     """Return the scale of a metric: shares from 0 to 100 %, everything else as wide as the intervals."""
     if metric.unit == "share":
-        low, high, step = 0.0, 1.0, 0.25
+        low, high, step, count = 0.0, 1.0, 0.25, 4
     else:
         values = [value for estimate in estimates for value in (estimate.mean, *_ends(estimate))]
-        step = _step(min(values), max(values))
-        low, high = math.floor(min(values) / step) * step, math.ceil(max(values) / step) * step
-        high = high if high > low else low + step
-    count = round((high - low) / step)
-    ticks = [low + step * number for number in range(count + 1)]
+        least, most = min(values), max(values)
+        step = _step(least, most)
+        first, last = math.floor(least / step), math.ceil(most / step)
+        count = max(last - first, 1)
+        low, high = min(first * step, least), max((first + count) * step, most)  # products may be rounded inwards
+    ticks = [low + (high - low) * number / count for number in range(count + 1)]
     title = f"{metric.title}, {'%' if metric.unit == 'share' else metric.unit}"
     axis = Axis(title, low, high, ())
     return Axis(title, low, high, tuple((axis.place(tick), _tick(tick, step, metric.unit)) for tick in ticks))
