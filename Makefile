@@ -35,8 +35,8 @@ test-oldest: $(VENV)/.ready-dev .tf$(OLDEST)/.ready
 # Only the playground's tests need Node's modules; without npm they are skipped, and pytest says so.
 playground/node_modules/.ready: playground/package-lock.json
 	@if command -v npm >/dev/null; then \
-	  npm ci --prefix playground --silent --no-audit --no-fund || echo "npm ci failed: the playground's tests are skipped"; fi
-	@mkdir -p playground/node_modules && touch $@
+	  npm ci --prefix playground --silent --no-audit --no-fund && touch $@ \
+	  || echo "npm ci failed: the playground's tests are skipped"; fi
 
 check: $(VENV)/.ready-dev  ## format, lint, types
 	$(RUN)/ruff format --check .

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from boldface.emphasis.chat import render_chat
 from boldface.emphasis.dialects import DIALECTS, parse_dialect
+from boldface.emphasis.judging import Piece, Sourced, judge
 from boldface.emphasis.markup import parse
 from boldface.emphasis.span import CharSpan, EmphasisedText
-from boldface.emphasis.trust import SOURCES, Policy, Refused, govern, govern_text
+from boldface.emphasis.trust import DEFAULT_POLICY, SOURCES, Policy, Refused, govern
 from boldface.errors import BoldfaceError, ChatError, MarkupError, SpanError
 
 DEFAULT = 2.0
@@ -27,6 +28,12 @@ def rendered(governed):
     """What stands emphasised in the prompt, with its nats."""
     text = render_chat(governed.messages, template, allowed_roles=governed.roles)
     return [(text.text[span.start : span.end], span.strength) for span in text.spans]
+
+
+def judged_text(text, policy=DEFAULT_POLICY, source="user"):
+    """What is left of a text that comes from one source as a whole."""
+    pieces = (Piece(0, len(text.text), source),) if text.text else ()
+    return judge([Sourced(text, pieces)], policy, default=DEFAULT)
 
 
 def page(text, source="retrieved", **more):
@@ -137,7 +144,7 @@ def test_markup_of_the_user_is_that_of_the_parser(text):
         CharSpan(span.start + 1, span.end + 1, DEFAULT if span.strength is None else span.strength)
         for span in alone.spans
     )
-    judged = govern_text(EmphasisedText("x" + alone.text, shifted), EVERYBODY, default=DEFAULT)
+    judged = judged_text(EmphasisedText("x" + alone.text, shifted), EVERYBODY)
     found = [CharSpan(**span) for span in governed.messages[0].get("spans", [])]
     assert tuple(found) == judged.texts[0].spans
 
@@ -205,10 +212,10 @@ def test_whatever_is_sent_gets_an_answer_or_an_error_of_ours(messages, spans, ma
 def test_a_text_is_of_one_source():
     """A completion's prompt is the user's, unless the caller says otherwise."""
     text = EmphasisedText("Say yes", (CharSpan(4, 7),))
-    assert govern_text(text, default=DEFAULT).texts[0].spans == (CharSpan(4, 7, DEFAULT),)
-    judged = govern_text(text, default=DEFAULT, source="retrieved")
+    assert judged_text(text).texts[0].spans == (CharSpan(4, 7, DEFAULT),)
+    judged = judged_text(text, source="retrieved")
     assert judged.texts[0].spans == () and [one.text for one in judged.refused] == ["yes"]
-    assert govern_text(EmphasisedText("")).texts == (EmphasisedText(""),)
+    assert judged_text(EmphasisedText("")).texts == (EmphasisedText(""),)
 
 
 def test_contradictions_are_told():

@@ -2,19 +2,13 @@
 
 import { isFactor, isWeight } from "../emphasis/factor";
 import { type Piece, textOf, tidy } from "../emphasis/pieces";
+import type { Settings } from "../api/conversation";
 import type { Scope } from "../api/types";
 
 /** What a link carries. Keys for a server are not part of it. */
-export interface Shared {
+export interface Shared extends Omit<Settings, "explain"> {
   readonly system: readonly Piece[];
   readonly user: readonly Piece[];
-  readonly model: string;
-  readonly profile: string;
-  readonly factor: number | null;
-  readonly scope: Scope | null;
-  readonly temperature: number;
-  readonly longest: number;
-  readonly seed: number | null;
 }
 
 /** Says why a link cannot be read. */

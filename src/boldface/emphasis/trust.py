@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from boldface.emphasis.content import PlainMessage, read_message
-from boldface.emphasis.judging import Judgement, Piece, Protected, Refused, Sourced, judge
+from boldface.emphasis.judging import Piece, Protected, Refused, Sourced, judge
 from boldface.emphasis.policy import DEFAULT_POLICY, SOURCES, Policy, Source, narrowed, source_of
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.emphasis.strength import DEFAULT_STRENGTH
@@ -25,13 +25,11 @@ __all__ = [
     "DEFAULT_POLICY",
     "SOURCES",
     "Governed",
-    "Judgement",
     "Policy",
     "Protected",
     "Refused",
     "Source",
     "govern",
-    "govern_text",
 ]
 
 Markup = Callable[[str], EmphasisedText]
@@ -103,23 +101,6 @@ def govern(
         judged.protected,
         sum(span.strength != 0 for each in read for span in each.plain.spans),
     )
-
-
-def govern_text(
-    text: EmphasisedText,
-    policy: Policy = DEFAULT_POLICY,
-    *,
-    default: float = DEFAULT_STRENGTH,
-    source: Source = "user",
-) -> Judgement:
-    """Let a policy decide over the emphasis of a text that comes from one source as a whole.
-
-    Raises:
-        SpanError: Two spans contradict each other.
-        StrengthError: A strength out of its range.
-    """
-    pieces = (Piece(0, len(text.text), source),) if text.text else ()
-    return judge([Sourced(text, pieces)], policy, default=default)
 
 
 _UNREAD = "markup is not read in text that may not emphasise"

@@ -140,7 +140,7 @@ def lay_out(
     Raises:
         BoldfaceError: Prompts do not fit into the context, or heads or spans not to model and prompt.
     """
-    room = _room(model, max(len(row.ids) for row in prompts), room)
+    room = answer_room(max(len(row.ids) for row in prompts), room, _context(model))
     device = transformer(model).get_input_embeddings().weight.device
     rows = pad(prompts, pad_id=pad_id(tokenizer), side=padding, device=device)
     plan = None
@@ -220,15 +220,29 @@ def _is_pairs(heads: list[Any]) -> bool:
     return all(isinstance(head, tuple) and len(head) == 2 for head in heads)
 
 
-def _room(model: nn.Module, length: int, wanted: int | None) -> int:
-    """Return how long an answer may get; raise ContextLengthError when it does not fit behind the prompt."""
-    limit = getattr(transformer(model).config.get_text_config(), "max_position_embeddings", None)
-    if limit is None:
-        return DEFAULT_ROOM if wanted is None else wanted
+def _context(model: nn.Module) -> int | None:
+    limit: int | None = getattr(transformer(model).config.get_text_config(), "max_position_embeddings", None)
+    return limit
+
+
+def answer_room(length: int, wanted: int | None, context: int | None, otherwise: int = DEFAULT_ROOM) -> int:
+    """Return how many tokens an answer may have.
+
+    Args:
+        length: Tokens of the prompt.
+        wanted: Tokens that are asked for; None takes ``otherwise``, or what the context leaves of it.
+        context: Most tokens of prompt and answer; None is no limit.
+        otherwise: Longest answer where no length is asked for.
+
+    Raises:
+        ContextLengthError: Prompt and answer do not fit into the context.
+    """
+    if context is None:
+        return otherwise if wanted is None else wanted
     needed = 1 if wanted is None else wanted
-    if length + needed > limit:
+    if length + needed > context:
         raise ContextLengthError(
-            f"{length} prompt tokens and {needed} new ones exceed the model's {limit}.",
-            f"Shorten the prompt or ask for at most {max(0, limit - length)} new tokens.",
+            f"{length} prompt tokens and {needed} new ones exceed the model's {context}.",
+            f"Shorten the prompt or ask for at most {max(0, context - length)} new tokens.",
         )
-    return min(DEFAULT_ROOM, limit - length) if wanted is None else wanted
+    return min(otherwise, context - length) if wanted is None else wanted

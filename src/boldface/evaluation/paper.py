@@ -29,25 +29,19 @@ SOURCES = {
 
 def columns(source: str) -> tuple[Column, ...]:
     """Return the paper's columns in its order, the biographies from ``source``."""
-    json, pronouns, occupation = SOURCES[source]
-    return (
-        Column(json, "format"),
-        Column(json, "prediction"),
-        Column(pronouns, "sub"),
-        Column(pronouns, "all"),
-        Column(occupation, "top1"),
-        Column("counterfact", "efficacy"),
-        Column("counterfact", "paraphrase"),
-    )
+    return _columns(source, ("format", "prediction"), ("sub", "all"))
 
 
 def strict_columns(source: str) -> tuple[Column, ...]:
     """Return the strict metrics of the same four tasks; where the paper's cannot be won by an empty answer, those."""
+    return _columns(source, ("strict", "strict_right"), ("changed",))
+
+
+def _columns(source: str, of_json: tuple[str, ...], of_pronouns: tuple[str, ...]) -> tuple[Column, ...]:
     json, pronouns, occupation = SOURCES[source]
     return (
-        Column(json, "strict"),
-        Column(json, "strict_right"),
-        Column(pronouns, "changed"),
+        *(Column(json, metric) for metric in of_json),
+        *(Column(pronouns, metric) for metric in of_pronouns),
         Column(occupation, "top1"),
         Column("counterfact", "efficacy"),
         Column("counterfact", "paraphrase"),

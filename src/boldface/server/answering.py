@@ -73,13 +73,12 @@ def check_size(job: Job, limits: Any) -> None:
 
 
 async def answer(service: Service, http: HttpRequest, job: Job) -> Response:
-    """Answer a request, whole or as a stream.
+    """Answer a request whose size was checked, whole or as a stream.
 
     Raises:
         BoldfaceError: It cannot be answered; nothing of a stream has been sent then.
     """
     journal, limits = http.state.journal, http.state.limits
-    check_size(job, limits)
     journal.note(model=job.hosted.id, stream=bool(job.body.stream), answers=len(job.samplings))
     for reading in job.readings:
         journal.refused(reading.refused)

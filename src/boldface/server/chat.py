@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from boldface.server.answering import Job, answer
+from boldface.engine.steer import answer_room
+from boldface.server.answering import Job, answer, check_size
 from boldface.server.bodies import ChatBody
 from boldface.server.chat_writing import ChatWriter
-from boldface.server.drawing import chat_logprobs, check_stream, longest_chat, room, sampling
+from boldface.server.drawing import chat_logprobs, check_stream, longest_chat, sampling
 from boldface.server.endpoints import ANSWERS, service_of, streamed
 from boldface.server.limits import Asked, check
 from boldface.server.reading import read_chat
@@ -31,7 +32,8 @@ async def chat(body: ChatBody, request: Request) -> Response:
     logprobs, wanted = chat_logprobs(body), longest_chat(body)
     hosted = service.hosts.find(body.model)
     reading = await service.read(read_chat, hosted, body, service.policy, request.state.limits)
-    tokens = room(hosted, len(reading.prompt.ids), wanted, service.answer_tokens)
+    tokens = answer_room(len(reading.prompt.ids), wanted, hosted.context, service.answer_tokens)
     samplings = [sampling(hosted, body, tokens, logprobs, copy) for copy in range(body.n or 1)]
     job = Job(hosted, body, [reading], samplings, ChatWriter(scored=logprobs is not None))
+    check_size(job, request.state.limits)
     return await answer(service, request, job)

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from boldface.engine.batching import TokenScore
 from boldface.engine.prompt_scores import prompt_scores
+from boldface.engine.steer import answer_room
 from boldface.server.answering import Job, answer, check_size
 from boldface.server.bodies import CompletionBody
-from boldface.server.drawing import COMPLETION_TOKENS, check_stream, room, sampling
+from boldface.server.drawing import COMPLETION_TOKENS, check_stream, sampling
 from boldface.server.endpoints import ANSWERS, service_of, streamed
 from boldface.server.hosting import Hosted
 from boldface.server.limits import Asked, check
@@ -40,7 +41,7 @@ async def completions(body: CompletionBody, request: Request) -> Response:
     readings = await service.read(read_texts, hosted, body, service.policy, request.state.limits)
     samplings = []
     for reading in readings:
-        tokens = room(hosted, len(reading.prompt.ids), body.max_tokens, COMPLETION_TOKENS)
+        tokens = answer_room(len(reading.prompt.ids), body.max_tokens, hosted.context, COMPLETION_TOKENS)
         for copy in range(copies):
             samplings.append(sampling(hosted, body, tokens, body.logprobs, copy) if tokens else None)
     writer = TextWriter([], [])

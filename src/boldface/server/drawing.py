@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boldface.engine.batching import Sampling
-from boldface.errors import ContextLengthError, RequestError
+from boldface.errors import RequestError
 from boldface.server.bodies import ChatBody, CompletionBody, Drawing
 from boldface.server.hosting import Hosted
 
@@ -23,28 +23,6 @@ def longest_chat(body: ChatBody) -> int | None:
             f"max_tokens is {old} and max_completion_tokens is {new}.", "Give one of them.", param="max_tokens"
         )
     return old if new is None else new
-
-
-def room(hosted: Hosted, prompt: int, wanted: int | None, otherwise: int) -> int:
-    """Return how many tokens an answer may have.
-
-    Args:
-        hosted: The model.
-        prompt: Tokens of the prompt.
-        wanted: What the request names; None takes ``otherwise``, or what the context leaves of it.
-        otherwise: Longest answer of requests that name none.
-
-    Raises:
-        ContextLengthError: Prompt and answer do not fit into the context.
-    """
-    context = hosted.context
-    needed = 1 if wanted is None else wanted
-    if prompt + needed > context:
-        raise ContextLengthError(
-            f"{prompt} prompt tokens and {needed} new ones exceed the model's {context}.",
-            f"Shorten the prompt, or ask for at most {max(0, context - prompt)} new tokens.",
-        )
-    return min(otherwise, context - prompt) if wanted is None else wanted
 
 
 def chat_logprobs(body: ChatBody) -> int | None:

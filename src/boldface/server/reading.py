@@ -14,9 +14,9 @@ from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.emphasis.tokens import EncodedPrompt
 from boldface.emphasis.trust import Governed, Policy, Protected, Refused, govern
 from boldface.engine.prompts import Rendered, render_prompt
+from boldface.engine.steer import answer_room
 from boldface.errors import AlignmentError, ContextLengthError, EmphasisError, RequestError
 from boldface.server.bodies import Boldface, ChatBody, ChatMessage, CompletionBody, PlacedSpan, Strengths
-from boldface.server.drawing import room
 from boldface.server.hosting import Hosted, Offer
 from boldface.server.limits import Asked, RequestLimits, check
 from boldface.steering.plan import Steering
@@ -113,7 +113,7 @@ def read_texts(hosted: Hosted, body: CompletionBody, policy: Policy, limits: Req
     for index, prompt in enumerate(prompts):
         where = f"prompt[{index}]" if len(prompts) > 1 else "prompt"
         if isinstance(prompt, list):
-            room(hosted, len(prompt), 0, 0)
+            answer_room(len(prompt), 0, hosted.context)
             if named[index] or said.markup:
                 raise RequestError("A prompt of token ids cannot be emphasised.", "Send it as text.", param=where)
             reading = Reading(_given(hosted, prompt, where), Steering())
