@@ -231,6 +231,7 @@ def test_an_error_of_a_trial_is_told_and_not_tried_again(workers, trials, folder
     assert told.value.hint == "Steerable layers: 0-1."
     assert len(begun(folder)) == 1
     assert len(list(workers.run(trials[:2]))) == 2
+    wait_for(lambda: ray.available_resources().get("CPU") == 2)
 
 
 def test_nothing_runs_on_when_the_budget_is_spent(workers, trials, folder, tmp_path):
@@ -272,11 +273,13 @@ def test_another_model_is_refused_and_the_cluster_left_alone(workers, model, tri
         other.model.lm_head.weight.mul_(1.01)
     other.model.save_pretrained(copy)
     with (
-        pytest.raises(ProfilingError, match="not the model that is loaded here: fingerprint"),
+        pytest.raises(ProfilingError, match="not the model that is loaded here: fingerprint") as told,
         RayWorkers(mine, count=1) as few,
     ):
         list(few.run(trials[:1]))
     assert ray.is_initialized()
+    wait_for(lambda: ray.available_resources().get("CPU") == 2)
+    assert told.traceback  # which would keep a worker that was forgotten
     assert len(list(workers.run(trials[:1]))) == 1
 
 

@@ -126,6 +126,7 @@ class RayWorkers:
                     self._begin(self._idle.pop(), waiting.popleft())
                 duty, outcome = self._next()
                 if isinstance(outcome, BoldfaceError):
+                    self._dismiss(duty)
                     raise outcome
                 if isinstance(outcome, Exception):
                     self._bury(duty, outcome, deaths)
@@ -199,6 +200,15 @@ class RayWorkers:
         ) as lost:
             ray.kill(duty.actor)
             return duty, lost
+
+    def _dismiss(self, duty: _Duty) -> None:
+        """End a worker that cannot load the model; one whose trial is wrong can carry out others."""
+        import ray
+
+        if duty.trial is None:
+            ray.kill(duty.actor)
+        else:
+            self._idle.append(duty.actor)
 
     def _bury(self, duty: _Duty, lost: Exception, deaths: Counter[str]) -> None:
         """Count the dead, and say when they are too many."""
