@@ -23,7 +23,7 @@ from pairs import summary
 from store import Rounds, options
 from subject import read_text, subject
 
-SIZES = {"quick": "1=2 8=2", "full": "1=8 8=8 32=8"}
+SIZES = {"quick": "1=2 8=2", "full": "1=3 8=8 32=8"}
 CHATS = {"quick": 8, "full": 32}
 TOKENS = {"quick": 24, "full": 64}
 WORDS = 100
@@ -131,15 +131,15 @@ class Load:
 
 
 def measure(store: Rounds, load: Load, levels: dict[int, int], seed: int) -> None:
-    """Run one round: every arm that some level still wants, in random order."""
+    """Run one round: every arm of the levels that want more rounds, in random order."""
     wanted = [level for level, rounds in levels.items() if len(store.rounds(f"serve {level}")) < rounds]
-    arms = [Arm(steered, level) for level in dict.fromkeys([1, *wanted]) for steered in (False, True)]
+    arms = [Arm(steered, level) for level in wanted for steered in (False, True)]
     found = {arm: asyncio.run(load.run(arm)) for arm in random.Random(seed).sample(arms, len(arms))}
     idle = statistics.median(asyncio.run(load.idle()))
     for level in wanted:
         plain, steered = found[Arm(False, level)], found[Arm(True, level)]
         record(store, f"serve {level}", {"plain": plain.all, "steered": steered.all})
-        if level > 1:
+        if level > 1 and 1 in wanted:
             for name, kind in (("plain", False), ("steered", True)):
                 one, many = found[Arm(kind, 1)].all, found[Arm(kind, level)].all
                 record(store, f"batching {level}, {name}", {"one at a time": one, f"{level} at once": many})

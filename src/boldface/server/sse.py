@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from boldface.server.faults import dumps
 
@@ -14,6 +17,8 @@ ALIVE = b": alive\n\n"
 DONE = b"data: [DONE]\n\n"
 SILENCE = 15.0
 """Seconds after which a comment tells proxies and clients that the answer still comes."""
+PATIENCE = 60.0
+"""Seconds that a client may leave unread what was sent; then the stream is broken off."""
 
 
 class EventStream(StreamingResponse):
@@ -31,9 +36,15 @@ class EventStream(StreamingResponse):
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events until they end or the client leaves."""
+        """Send the events until they end, the client leaves, or it reads no more."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(PATIENCE):
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            with suppress(TimeoutError, ClientDisconnect):
+                await super().__call__(scope, receive, send_in_time)
         finally:
             self._ended()
 
