@@ -230,6 +230,9 @@ def main() -> None:
     parser.add_argument("--chats", type=int, default=len(CHATS), help="how many different ones")
     parser.add_argument("--out", type=Path, default=BUILD / "soak.json", help="where the result is written")
     chosen = parser.parse_args()
+    if chosen.out.is_dir():
+        parser.error(f"--out {chosen.out} is a folder: name a file")
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chats = random.Random(chosen.seed).sample(CHATS, chosen.chats)
     oracle, seconds = ask_oracle(chats, chosen), 60 * chosen.minutes
     named = {
@@ -268,7 +271,6 @@ def main() -> None:
         "wrong": soak.wrong[:20],
         "failed": soak.failed[:20],
     }
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(json.dumps({name: page[name] for name in ("sound", "memory", "counts", "close calls")}, indent=1))
     sys.exit(not all(sound.values()))
