@@ -33,10 +33,10 @@ from boldface.engine.batching.batch import Batch
 from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.joining import Joining
 from boldface.engine.batching.layer import Turn
-from boldface.engine.batching.prefixes import Prefixes
 from boldface.engine.batching.ticket import Ticket
 from boldface.engine.batching.views import views
 from boldface.engine.batching.words import Bytes
+from boldface.engine.caches.blocks import Prefixes
 from boldface.engine.heads import Selected, select_heads
 from boldface.engine.model import Model
 from boldface.steering.plan import Steering

@@ -14,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -26,18 +27,27 @@ STARTING = 300.0
 
 
 class Server:
-    """``boldface serve`` on a free port, from the ``with`` to its end.
+    """``boldface serve``, or another program that serves, on a free port, from the ``with`` to its end.
 
     Args:
         options: Of the command line.
         log: Takes what it logs.
         threads: Of torch.
+        program: What is run: a module, and what comes before the options.
+        environment: What is set for it.
     """
 
-    def __init__(self, options: Sequence[str], log: Path, threads: int) -> None:
+    def __init__(
+        self,
+        options: Sequence[str],
+        log: Path,
+        threads: int,
+        program: Sequence[str] = ("boldface", "serve"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.log, self.port = log, _free_port()
-        self.command = [sys.executable, "-m", "boldface", "serve", "--host", HOST, "--port", str(self.port), *options]
-        self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        self.command = [sys.executable, "-m", *program, "--host", HOST, "--port", str(self.port), *options]
+        self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads), **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Server:
@@ -73,10 +83,9 @@ class Server:
         return self.process.returncode
 
     def resident(self) -> float:
-        """Return the resident memory of its process in MiB."""
+        """Return the resident memory of its process, and of those that this one started, in MiB."""
         assert self.process is not None
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line) / 1024
+        return sum(map(_resident, _family(self.process.pid)))
 
     async def _answering(self) -> None:
         assert self.process is not None
@@ -218,6 +227,22 @@ async def _read(reader: asyncio.StreamReader, reply: Reply, began: float, leave_
         reply.whole = True
     finally:
         reply.body = b"".join(pieces)
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    with suppress(FileNotFoundError):  # ends while it is looked at
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                yield from _family(int(child))
+
+
+def _resident(pid: int) -> float:
+    with suppress(FileNotFoundError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if "VmRSS" in line:
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def _free_port() -> int:

@@ -19,7 +19,7 @@ import torch
 
 import boldface
 from boldface.engine.prompts import pad_id
-from boldface.engine.steer import prepare
+from boldface.engine.steer import Prepared, prepare
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ def expect(
 ) -> tuple[Expected, list[int]]:
     """Answer one chat greedily and alone."""
     prepared = prepare(model.model, model.tokenizer, [messages], chat=True, heads=profile, room=tokens)
+    return greedy(model, prepared, tokens)
+
+
+def greedy(model: boldface.Model, prepared: Prepared, tokens: int) -> tuple[Expected, list[int]]:
+    """Answer a prepared prompt greedily; also its tokens."""
     with model.running(prepared):
         run: Any = model.model.generate
         found = run(

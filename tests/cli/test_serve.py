@@ -19,7 +19,6 @@ import pytest
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--engine", "vllm"], "cannot be served yet"),
         (["--profile", "nowhere.json"], "cannot be read"),
         (["--model", "smollm2", "--model", "smollm2"], "given twice"),
         (["--policy", "POLICY"], "There is no source 'root'"),
@@ -78,6 +77,39 @@ def test_it_serves_until_it_is_told_to_end(tiny: Path, tmp_path: Path, port: int
     assert any(line.get("request_id") == "mine-1" and line.get("code") == 200 for line in lines)
     assert "secret" not in said
     assert str(tiny.parent) not in answer.text
+
+
+BROKEN = """
+from boldface.cli import main
+from boldface.engine.batching.runner import Runner
+
+def turn(self, waiting):
+    raise RuntimeError("out of order")
+
+Runner.turn = turn
+main()
+"""
+
+
+def test_it_ends_when_its_model_can_answer_no_more(tiny: Path, port: int) -> None:
+    """With an exit code that a supervisor sees, and the place of the failure in the log."""
+    command = [sys.executable, "-c", BROKEN, "serve", "--model", str(tiny), "--port", str(port)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            _wait(client, process)
+            answer = client.post("/v1/completions", json={"prompt": "one", "max_tokens": 3})
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+
+    assert answer.status_code == 500
+    assert process.returncode == 2
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    (told,) = (line for line in lines if line["event"] == "model_failed")
+    assert told["model"] == tiny.name
+    assert told["exception"]["kind"] == "RuntimeError"
+    assert "a model can answer no more" in said
 
 
 def _wait(client: httpx.Client, process: subprocess.Popen[str]) -> None:

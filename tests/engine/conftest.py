@@ -1,4 +1,4 @@
-"""A tiny llama, as a GGUF file with 8-bit weights and as an ordinary folder."""
+"""A tiny llama as a GGUF file and as an ordinary folder, and a byte model with a way to compare its answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+TIE = 1e-3
+"""Two log-probabilities of the byte model that are closer may change places when sums are taken in another order."""
 LAYERS, WIDTH, INNER, HEADS, KV_HEADS, BYTES = 2, 64, 96, 4, 2, 256
 
 
@@ -76,3 +78,30 @@ def tiny_folder(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from boldface.engine.gguf import GgufSource, convert
 
     return convert(GgufSource.of(tiny_gguf), tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def model(byte_llama):
+    """The byte model."""
+    from boldface.engine.model import Model
+
+    return Model(*byte_llama)
+
+
+@pytest.fixture(scope="session")
+def same(model):
+    """Tells whether an answer is the one that ``model.generate`` gives, but for what follows a tie."""
+    from boldface.engine.scoring import continuation_logprobs
+    from boldface.engine.steer import prepare
+
+    def compare(generation, prompt, *, raw=False, **how):
+        expected = model.generate(prompt, raw=raw, max_new_tokens=len(generation.ids), **how)
+        pairs = enumerate(zip(generation.ids, expected.ids, strict=False))
+        place = next((index for index, (a, b) in pairs if a != b), None)
+        if place is None:
+            return len(generation.ids) == len(expected.ids)
+        prepared = prepare(model.model, model.tokenizer, [prompt], chat=not raw, **how)
+        best = continuation_logprobs(model, prepared, [list(expected.ids[: place + 1])])[0][place].topk(2).values
+        return bool(best[0] - best[1] < TIE)
+
+    return compare

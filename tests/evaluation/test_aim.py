@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,13 @@ def test_arms_steer_what_they_say(arm, gains, strength):
 def test_the_profile_s_scope_goes_with_its_gains(arm, scope):
     """Arms that have the profile's own gains have its scope; published forms steer every query."""
     assert aim(find_arm(arm), SHAPE, Selected(GAINS, 4.0, "answer"), 0).scope == scope
+
+
+def test_an_arm_s_own_scope_goes_first():
+    """The profile steers every query, the arm its answers alone; heads, strength and rule stay the profile's."""
+    own, everywhere = (aim(find_arm(arm), SHAPE, PROFILE, 0) for arm in ("answer-scope", "steered"))
+    assert (own.scope, everywhere.scope) == ("answer", "all")
+    assert replace(own, scope="all") == everywhere
 
 
 @given(

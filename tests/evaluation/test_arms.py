@@ -47,6 +47,7 @@ def test_values_are_what_they_say():
     "name",
     [
         *("", "nope", "plain=1", "marked", "marked=", "few-shot=0", "few-shot=x", "few-shot=100"),
+        *("steered@", "steered@nope", "steered@shift", "plain@random", "other-span@random", "steered@random@random"),
         *("steered=", "pasta=", "steered=0", "steered=x", "steered=nan", "steered=inf", "spotlight=1", "instaboost=-2"),
     ],
 )
@@ -55,3 +56,13 @@ def test_wrong_names_and_values_are_told(name):
     with pytest.raises(TaskError) as raised:
         find_arm(name)
     assert raised.value.hint
+
+
+@pytest.mark.parametrize("base", ["steered", "pasta=10", "spotlight", "all-heads"])
+def test_any_arm_that_steers_what_is_asked_can_be_led_astray(base):
+    """Noise changes which words are emphasised and nothing else; a wholly wrong emphasis is a placebo."""
+    arm, moved, elsewhere = find_arm(base), find_arm(f"{base}@shift=4"), find_arm(f"{base}@random")
+    assert (moved.name, moved.base, str(moved.noise)) == (f"{base}@shift=4", base, "shift=4")
+    assert (moved.heads, moved.rule, moved.strength, moved.share) == (arm.heads, arm.rule, arm.strength, arm.share)
+    assert (moved.placebo, elsewhere.placebo) == (False, True)
+    assert len({arm.title, moved.title, elsewhere.title}) == 3

@@ -126,6 +126,34 @@ def test_steering_changes_what_it_should(run, chores):
     assert of("steered") != of("random-heads")
 
 
+def test_noise_is_asked_and_told_where_there_is_no_room(run, chores, tmp_path):
+    """An arm with noise answers like any other, differently from its base; a prompt without another span is skipped."""
+    found = run(chores, "plain", "steered", "steered@grow=2", "steered@fight=0.5")
+    by_arm = {arm: [answer for (name, _), answer in found.items() if name == arm] for arm, _ in found}
+    assert all(len(answers) == 5 * 3 for answers in by_arm.values())
+    assert by_arm["steered"] != by_arm["steered@grow=2"] != by_arm["steered@fight=0.5"] != by_arm["steered"]
+
+    def alone(data, split, variant):
+        yield Example("alone", "alone", EmphasisedText("Say yes.", (CharSpan(0, 8),)), Choose(("yes", "no")))
+
+    run(replace(chores, examples=alone), "plain", "steered@fight=1", name="alone")
+    assert [line["why"] for line in read(tmp_path / "alone.jsonl")[1] if line["kind"] == "skipped"] == [
+        "no such span in the prompt"
+    ]
+
+
+def test_the_careful_arm_believes_the_model(run, chores, monkeypatch):
+    """Where the plain model thinks nothing of a span, every kind of question is answered as without it."""
+    found = run(chores, "plain", "steered", "careful")
+    steered, careful = ([a for (arm, _), a in found.items() if arm == name] for name in ("steered", "careful"))
+    assert careful != steered
+    monkeypatch.setattr("boldface.engine.careful.confidences", lambda prompt, spans, attention: [0.0 for span in spans])
+    doubted = run(chores, "plain", "careful", name="doubted")
+    assert [a for (arm, _), a in doubted.items() if arm == "careful"] == [
+        a for (arm, _), a in doubted.items() if arm == "plain"
+    ]
+
+
 def test_chats_are_asked_in_the_template(run, chores, tmp_path):
     """In the chat setting the prompt that is kept is the rendered one."""
     run(chores, "steered", "few-shot=1", setting="chat")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.evaluation.arms import find_arm
-from boldface.evaluation.writing import random_spans, write
+from boldface.evaluation.noise import random_spans
+from boldface.evaluation.writing import write
 from boldface.tasks.example import Choose, Example
 
 TEXT = "Mary lives here. She is a nurse.\n\nMary has the occupation of"
@@ -35,6 +36,8 @@ def emphasised(text: EmphasisedText) -> list[str]:
         ("plain", TEXT, []),
         ("steered", TEXT, ["She is a nurse."]),
         ("other-span", TEXT, ["Mary lives here."]),
+        ("steered@cut=0.5", TEXT, ["a nurse."]),
+        ("pasta@other", TEXT, ["Mary lives here."]),
         ("marked=*", TEXT.replace("She is a nurse.", "*She is a nurse.*"), []),
         ("marked=<mark>", TEXT.replace("She is a nurse.", "<mark>She is a nurse.</mark>"), []),
         ("repeated", TEXT.replace("\n\n", "\n\nShe is a nurse.\n\n"), []),
@@ -108,3 +111,13 @@ def test_random_spans_keep_length_and_distance(words, data):
     longest = max(first, len(words) - last)
     assert len(text[span.start : span.end].split()) == min(last - first, longest)
     assert random_spans(example) == spans
+
+
+@pytest.mark.parametrize("setting", ["raw", "chat"])
+def test_spans_fight_at_the_strength_of_the_arm(setting):
+    """The other span has its share of the arm's strength, the asked one the arm's own."""
+    prompt = write(EXAMPLE, find_arm("steered@fight=0.5"), setting, strength=3.0)
+    if setting == "raw":
+        assert [span.strength for span in prompt.spans] == [1.5, None]
+    else:
+        assert [span.get("strength") for span in prompt[0]["spans"]] == [1.5, None]

@@ -106,6 +106,10 @@ class Attachment:
         """Routes that answered calls so far, by layer."""
         return {state.layer: tuple(sorted(state.used)) for state in self._layers if state.used}
 
+    def vouch(self, cache: Cache, tokens: int) -> None:
+        """Let a cache of the prompt's first tokens be used; see :meth:`~boldface.attention.guard.Guard.vouch`."""
+        self._guard.vouch(cache, tokens)
+
     def detach(self) -> None:
         """Give the model back as it was. May be called twice."""
         while self._undo:

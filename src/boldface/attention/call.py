@@ -51,6 +51,7 @@ class Call:
         kernel: The function that runs widened heads: ``base``, or torch's SDPA where the model's own is eager.
         implementation: The model's own choice, as in ``attn_implementation``.
         record: Takes the masses that the split route measures, if anybody wants them.
+        appends: True when the mask says no more than that the queries stand behind keys that all of them see.
     """
 
     module: nn.Module
@@ -69,6 +70,7 @@ class Call:
     kernel: Attention
     implementation: str
     record: Callable[[Mass], None] | None = None
+    appends: bool = False
 
     @property
     def queries(self) -> int:

@@ -2,6 +2,7 @@
 
 Queries before the first emphasised token need no steering (prefix law), so a long prompt is cut there: the queries
 before run plain; the queries after attend to the keys before (no bias) and after (bias) apart, merged by log-sum-exp.
+So do queries behind a cache: to the keys in it, which all of them see, and to their own with the causal flag.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def why_not(call: Call) -> str | None:
     """Return why the call cannot be answered exactly, or None."""
     if call.softcap is not None:
         return "scores are soft-capped, and the bias comes after the cap."
-    if call.mask is not None and call.queries > 1:
+    if call.mask is not None and call.queries > 1 and not call.appends:
         return "a mask beside the causal flag needs a bias of query x key; use folded or sdpa."
     if call.needs_query_axis and not call.plan.one_start:
         return "rows start being steered at different queries; use folded or sdpa."
@@ -31,7 +32,7 @@ def why_not(call: Call) -> str | None:
         return "the emphasis may leave the window inside this call; use folded or sdpa."
     if call.plan.gains[call.layer].requires_grad:
         return "the kernel gives no gradient to the bias; use folded."
-    if call.sinks is not None or call.needs_query_axis:
+    if call.sinks is not None or call.needs_query_axis or call.appends:
         refusal = masks.why_merge(call)
         if refusal:
             return refusal
@@ -45,6 +46,8 @@ def run(call: Call) -> Tensor:
         if call.mask is not None:
             bias = torch.where(call.visible(), bias + call.offset(), -torch.inf)
         return _drained(call, *attend(call.query, call.key, call.value, scale=call.scaling, bias=bias))
+    if call.appends:
+        return _drained(call, *_behind_cache(call))
     n = call.queries
     key, value = call.key[:, :, :n], call.value[:, :, :n]
     bias = call.row_bias()[..., :n]
@@ -79,14 +82,48 @@ def decode(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scaling: flo
 
 def _suffix(call: Call, key: Tensor, value: Tensor, bias: Tensor, cut: int) -> tuple[Tensor, Tensor]:
     """Attend from the queries ``[cut, n)``: to the keys before the cut without, after it with the causal flag."""
-    query = call.query[:, :, cut:]
-    if query.shape[2] == 1:
-        return attend(query, key, value, scale=call.scaling, bias=bias)
-    left_bias = bias[..., :cut] if call.plan.by_query else None
-    parts = [attend(query, key[:, :, cut:], value[:, :, cut:], scale=call.scaling, causal=True, bias=bias[..., cut:])]
+    before = bias[..., :cut] if call.plan.by_query else None
+    return _apart(call, call.query[:, :, cut:], key, value, before, bias[..., cut:])
+
+
+def _behind_cache(call: Call) -> tuple[Tensor, Tensor]:
+    """Attend from queries behind a cache; under scope ``answer`` those before the last prompt token go unsteered."""
+    plan, queries, cached = call.plan, call.queries, call.keys - call.queries
+    cut = min(max(plan.earliest_start - cached, 0), queries) if plan.by_query else 0
+    parts = []
     if cut:
-        parts.append(attend(query, key[:, :, :cut], value[:, :, :cut], scale=call.scaling, bias=left_bias))
-    return merge(parts)
+        key, value = call.key[:, :, : cached + cut], call.value[:, :, : cached + cut]
+        parts.append(_apart(call, call.query[:, :, :cut], key, value, None, None))
+    if cut < queries:
+        first, bias = cached + cut, call.row_bias()
+        before = None if plan.earliest_start >= first and not plan.by_query else bias[..., :first]
+        parts.append(_apart(call, call.query[:, :, cut:], call.key, call.value, before, bias[..., first:]))
+    return parts[0] if len(parts) == 1 else _joined(*parts)
+
+
+def _apart(
+    call: Call,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    before: Tensor | None,
+    after: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Attend from queries to the keys in front of them, and with the causal flag to their own, merged.
+
+    Args:
+        call: The call.
+        query: The last queries of ``key``, (batch, heads, query, head_dim).
+        key: All keys that they see.
+        value: Their values.
+        before: Bias of the keys in front of the queries.
+        after: Bias of the queries' own keys.
+    """
+    first = key.shape[2] - query.shape[2]
+    own = attend(query, key[:, :, first:], value[:, :, first:], scale=call.scaling, causal=True, bias=after)
+    if not first:
+        return own
+    return merge([own, attend(query, key[:, :, :first], value[:, :, :first], scale=call.scaling, bias=before)])
 
 
 def _drained(call: Call, output: Tensor, lse: Tensor) -> Tensor:

@@ -68,10 +68,17 @@ class Guard:
 
     def note(self, output: Any) -> None:
         """Write on the caches in a forward's output how much of them is ours."""
-        plain = self._plain if self._reached > self._plain else NEVER
         for cache in output.values() if isinstance(output, dict) else output:
             if isinstance(cache, Cache):
-                setattr(cache, _NOTE, Note(self._serial, self._reached, plain))
+                self.vouch(cache, self._reached)
+
+    def vouch(self, cache: Cache, tokens: int) -> None:
+        """Write on a cache that its first tokens are what they would be under this emphasis.
+
+        The word of whoever calls it counts, so he has compared what they were computed under: see
+        :mod:`boldface.steering.prefix_law`.
+        """
+        setattr(cache, _NOTE, Note(self._serial, tokens, self._plain if tokens > self._plain else NEVER))
 
     def _check_cache(self, offset: int, covered: int, plain: int) -> None:
         free = min(plain, self._width)

@@ -95,6 +95,7 @@ class LayerSteering:
             kernel=self.kernel,
             implementation=self.implementation,
             record=self.record,
+            appends=self.positions.appends(attention_mask, queries, key.shape[2]),
         )
         if self.watch is not None:
             self.watch(call)

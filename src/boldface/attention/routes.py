@@ -38,6 +38,9 @@ ROUTES: dict[str, Route] = {
 DENSE_LIMIT = 1 << 20
 """Entries of a dense bias up to which ``sdpa`` goes before ``folded``; benchmarks/routes.py recommends one."""
 
+BEHIND_LIMIT = 1 << 18
+"""Entries of a dense bias up to which, behind a cache, ``sdpa`` goes before the two calls of ``fused``."""
+
 
 def choose(call: Call) -> str:
     """Return the name of the fastest exact route for a call, by measured rule; never an inexact one.
@@ -49,6 +52,8 @@ def choose(call: Call) -> str:
         return _first(call, ["split", "reference"])
     dense = call.query.shape[0] * call.query.shape[1] * call.queries * call.keys
     order = ["fused", "sdpa", "folded"] if dense <= DENSE_LIMIT else ["fused", "folded", "sdpa"]
+    if call.appends and dense <= BEHIND_LIMIT:
+        order = ["sdpa", "fused", "folded"]
     order += ["flex", "reference"] if call.query.device.type == "cuda" else ["reference", "flex"]
     return _first(call, order)
 

@@ -77,3 +77,20 @@ def last_query(call: Call) -> Call:
     elif isinstance(mask, Tensor) and mask.ndim == 4:
         mask = mask[:, :, -1:]
     return replace(call, query=call.query[:, :, -1:], query_start=call.query_start + call.queries - 1, mask=mask)
+
+
+def some_queries(call: Call, start: int, stop: int) -> Call:
+    """Return the part of a call over a whole prompt that is about its queries ``[start, stop)``."""
+    return replace(
+        call,
+        query=call.query[:, :, start:stop],
+        query_start=call.query_start + start,
+        mask=_of_queries(call, start, stop),
+    )
+
+
+def _of_queries(call: Call, start: int, stop: int) -> Tensor:
+    """The mask of these queries; that of a causal flag is written out."""
+    if isinstance(call.mask, Tensor) and call.mask.ndim == 4:
+        return call.mask[:, :, start:stop]
+    return call.visible()[:, :, start:stop]

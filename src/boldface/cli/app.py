@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from boldface.cli import demo, doctor, evaluate, generate, keys, profiles, serve
+from boldface.cli import cache, demo, doctor, evaluate, generate, keys, profiles, serve
 from boldface.cli.failures import Verbs
 
 EXIT_CODES = (
@@ -32,6 +32,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(profiles.app, name="profiles")
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
+app.add_typer(cache.app, name="cache")
 app.command("doctor")(doctor.doctor)
 
 

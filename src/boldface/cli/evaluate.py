@@ -130,6 +130,8 @@ def evaluate(
     cache: options.Cache = None,
     offline: options.Offline = None,
     threads: options.Threads = None,
+    engine: options.EngineName = "transformers",
+    engine_option: options.EngineOption = None,
 ) -> None:
     """Measure a model and a profile on tasks, beside prompting, peers and placebos.
 
@@ -163,7 +165,10 @@ def evaluate(
     from boldface.cli import measuring
     from boldface.cli.generate import load
 
-    loaded = load(model, cache=cache, offline=offline, threads=threads, dtype=dtype)
+    wanted = options.engine_options(engine, engine_option)
+    loaded = load(
+        model, cache=cache, offline=offline, threads=threads, dtype=dtype, engine=engine, engine_options=wanted
+    )
     heads = _heads(loaded, profile, force=force_profile)
     began = {
         "command": shlex.join(["boldface", *sys.argv[1:]]),

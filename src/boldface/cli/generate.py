@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from boldface.cli import options
 from boldface.cli.prompt import Marking, Messages, is_emphasised, plain, read_messages, read_text
+from boldface.detection.names import DEFAULT, check_name
 from boldface.emphasis.span import EmphasisedText
 from boldface.emphasis.strength import resolve_strength
 from boldface.errors import BoldfaceError, HeadError
 
 if TYPE_CHECKING:
+    from boldface.detection.detect import Detected
     from boldface.engine.generation import Generation
     from boldface.engine.model import Model
     from boldface.profiles.profile import Profile
@@ -34,12 +38,15 @@ def generate(
     span: options.Spans = None,
     emphasise: options.Words = None,
     occurrence: options.Occurrence = "first",
+    auto: options.Auto = False,
+    detector: options.Detector = None,
     heads: options.Heads = None,
     force_profile: options.ForceProfile = False,
     alpha: options.Alpha = None,
     factor: options.Factor = None,
     strength: options.Strength = None,
     scope: options.Scope = None,
+    careful: options.Careful = False,
     route: options.Route = "auto",
     overlap: options.Overlap = "any",
     max_new_tokens: options.MaxNewTokens = None,
@@ -52,6 +59,8 @@ def generate(
     cache: options.Cache = None,
     offline: options.Offline = None,
     threads: options.Threads = None,
+    engine: options.EngineName = "transformers",
+    engine_option: options.EngineOption = None,
 ) -> None:
     """Answer a prompt, attending to what is **bold** in it.
 
@@ -64,10 +73,22 @@ def generate(
             "--messages stands alone: it brings its own text and emphasis.",
             'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
         )
-    if compare and not is_emphasised(asked):
-        raise BoldfaceError("There is nothing to compare: no words are emphasised.", "Mark some: '**Be brief.**'.")
+    detecting = auto or detector is not None
+    if detecting:
+        check_name(detector or DEFAULT)
+    elif compare:
+        _check_emphasis(asked)
     resolve_strength(alpha=alpha, factor=factor, strength=strength)
-    loaded = load(model, cache=cache, offline=offline, threads=threads)
+    wanted = options.engine_options(engine, engine_option)
+    loaded = load(model, cache=cache, offline=offline, threads=threads, engine=engine, engine_options=wanted)
+    detected = None
+    if detecting:
+        from boldface.cli.detecting import detect
+
+        detected = detect(loaded, asked, detector or DEFAULT, quiet=quiet)
+        asked = detected.prompt
+        if compare:
+            _check_emphasis(asked)
     chosen = forced(heads) if force_profile else heads
     said: dict[str, Any] = {"heads": chosen, "alpha": alpha, "factor": factor, "strength": strength}
     said |= {"overlap": overlap, "raw": raw}
@@ -76,10 +97,11 @@ def generate(
 
         show(loaded.encode(asked, **said), as_json=as_json)
         return
+    said |= {"careful": True} if careful else {}
     said |= {"scope": scope, "route": route, "max_new_tokens": max_new_tokens, "seed": seed}
-    ask = Asking(loaded, said | _drawing(sample, temperature, top_p), quiet=quiet)
+    ask = Asking(loaded, said | drawing(sample, temperature, top_p), quiet=quiet)
     if as_json:
-        _print_json(ask, asked, compare)
+        _print_json(ask, asked, compare, detected)
     elif compare:
         _draw(ask, asked)
     else:
@@ -146,7 +168,14 @@ class Asking:
 
 
 def load(
-    model: str, *, cache: Path | None, offline: bool | None, threads: int | None, dtype: str | None = None
+    model: str,
+    *,
+    cache: Path | None,
+    offline: bool | None,
+    threads: int | None,
+    dtype: str | None = None,
+    engine: Literal["transformers", "vllm"] = "transformers",
+    engine_options: Mapping[str, Any] | None = None,
 ) -> Model:
     """Load a model, with a bar on standard error where that is a terminal."""
     from boldface.cli import terminal
@@ -154,11 +183,21 @@ def load(
     with terminal.waiting("starting torch …"):
         import torch
 
-        from boldface.engine import model as engine
+        from boldface.engine.model import load as load_model
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return engine.load(model, cache=cache, offline=offline, dtype=dtype, progress=terminal.margin().is_terminal)
+        if engine == "vllm":
+            os.environ["OMP_NUM_THREADS"] = str(threads)  # of its processes
+    return load_model(
+        model,
+        engine=engine,
+        engine_options=engine_options,
+        cache=cache,
+        offline=offline,
+        dtype=dtype,
+        progress=terminal.margin().is_terminal,
+    )
 
 
 def forced(heads: str | None) -> Profile:
@@ -176,7 +215,7 @@ def forced(heads: str | None) -> Profile:
     return read.unbound()
 
 
-def _drawing(sample: bool, temperature: float | None, top_p: float | None) -> dict[str, Any]:
+def drawing(sample: bool, temperature: float | None, top_p: float | None) -> dict[str, Any]:
     """Say how words are chosen: greedily unless sampling, a temperature above 0 or a share was asked for."""
     if temperature == 0 and (sample or top_p is not None):
         raise BoldfaceError("A temperature of 0 is greedy: nothing can be sampled.", "Give a temperature above 0.")
@@ -186,7 +225,13 @@ def _drawing(sample: bool, temperature: float | None, top_p: float | None) -> di
     return {"do_sample": True, **{name: value for name, value in chosen.items() if value is not None}}
 
 
-def _print_json(ask: Asking, asked: EmphasisedText | Messages, compare: bool) -> None:
+def _check_emphasis(asked: EmphasisedText | Messages) -> None:
+    """Refuse to compare a prompt with itself."""
+    if not is_emphasised(asked):
+        raise BoldfaceError("There is nothing to compare: no words are emphasised.", "Mark some: '**Be brief.**'.")
+
+
+def _print_json(ask: Asking, asked: EmphasisedText | Messages, compare: bool, detected: Detected | None) -> None:
     generation, seconds = ask(asked)
     report = {
         "model": ask.model.name,
@@ -195,6 +240,10 @@ def _print_json(ask: Asking, asked: EmphasisedText | Messages, compare: bool) ->
         "seconds": round(seconds, 3),
         "steered": generation.report(),
     }
+    if detected is not None:
+        from boldface.cli.detecting import report as detection
+
+        report["detected"] = detection(detected)
     if compare:
         unsteered, seconds = ask(plain(asked))
         report["plain"] = {

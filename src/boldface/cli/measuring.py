@@ -14,6 +14,7 @@ from boldface.cli.watching import watching
 from boldface.engine.fingerprint import fingerprint
 from boldface.engine.heads import Selected
 from boldface.engine.model import Model
+from boldface.engine.vllm_model import VllmModel
 from boldface.evaluation.record import session_line
 from boldface.evaluation.run import Request, evaluate
 from boldface.evaluation.tune import tuned
@@ -54,7 +55,17 @@ def facts(model: Model, profile: Selected | None, seed: int) -> dict[str, Any]:
         "boldface": version("boldface"),
         "torch": version("torch"),
         "transformers": version("transformers"),
+        **_engine(model),
     }
+
+
+def _engine(model: Model) -> dict[str, str]:
+    """What runs the model, where that is not transformers."""
+    if not isinstance(model, VllmModel):
+        return {}
+    from vllm import __version__ as vllm
+
+    return {"engine": f"vllm {vllm}"}
 
 
 def _steered(profile: Selected) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
+from boldface.detection.names import NAMES as DETECTORS
 from boldface.emphasis.dialects import DIALECTS
 from boldface.engine.catalogue import EMBEDDED
+from boldface.errors import BoldfaceError
 from boldface.profiles.catalogue import names as profile_names
 
 # Spelt out, because the modules that own these words load torch; a test compares them.
@@ -32,6 +35,11 @@ def dialects(incomplete: str) -> list[str]:
 def profiles(incomplete: str) -> list[str]:
     """Complete the name of a shipped profile."""
     return [name for name in profile_names() if name.startswith(incomplete)]
+
+
+def detectors(incomplete: str) -> list[str]:
+    """Complete the name of a detector."""
+    return [name for name in DETECTORS if name.startswith(incomplete)]
 
 
 def occurrences(incomplete: str) -> list[str]:
@@ -107,6 +115,25 @@ Occurrence = Annotated[
     ),
 ]
 
+Auto = Annotated[
+    bool,
+    typer.Option(
+        "--auto",
+        help="Emphasise what nobody marked: the evidence for a question, else the instructions.",
+        rich_help_panel=EMPHASIS,
+    ),
+]
+Detector = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        metavar="NAME",
+        help=f"Who looks for it: {', '.join(DETECTORS)}; says --auto by itself.",
+        autocompletion=detectors,
+        rich_help_panel=EMPHASIS,
+    ),
+]
+
 # How it steers.
 Heads = Annotated[
     str | None,
@@ -138,6 +165,14 @@ Factor = Annotated[
 Strength = Annotated[
     float | None,
     typer.Option("--strength", metavar="NATS", help="Strength in nats, log(factor).", rich_help_panel=STEERING),
+]
+Careful = Annotated[
+    bool,
+    typer.Option(
+        "--careful",
+        help="Read the prompt plain first, and emphasise words only as far as the model itself finds them worth it.",
+        rich_help_panel=STEERING,
+    ),
 ]
 ForceProfile = Annotated[
     bool,
@@ -240,3 +275,36 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, metavar="N", help="CPU threads (default: torch's).", rich_help_panel=MODEL),
 ]
+EngineName = Annotated[
+    Literal["transformers", "vllm"],
+    typer.Option("--engine", metavar="transformers|vllm", help="What runs the model.", rich_help_panel=MODEL),
+]
+EngineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine-option",
+        metavar="NAME=VALUE",
+        help="An engine argument of vLLM's, as in max_model_len=4096 or enforce_eager=true; repeatable.",
+        rich_help_panel=MODEL,
+    ),
+]
+
+
+def engine_options(engine: str, given: list[str] | None) -> dict[str, Any]:
+    """Read the engine's options: a value is JSON, or else a word.
+
+    Raises:
+        BoldfaceError: The engine has no options, or one has no value.
+    """
+    read: dict[str, Any] = {}
+    for one in given or ():
+        name, equals, value = one.partition("=")
+        if engine != "vllm":
+            raise BoldfaceError(f"The engine {engine} has no options.", "Leave --engine-option out.")
+        if not equals or not name.strip():
+            raise BoldfaceError(f"--engine-option {one!r} has no value.", "Write it as max_model_len=4096.")
+        try:
+            read[name.strip()] = json.loads(value)
+        except ValueError:
+            read[name.strip()] = value
+    return read

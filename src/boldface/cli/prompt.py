@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from boldface.emphasis.content import without_emphasis
 from boldface.emphasis.dialects import parse_dialect
 from boldface.emphasis.locate import locate
 from boldface.emphasis.markup import parse
@@ -135,17 +136,7 @@ def plain(prompt: EmphasisedText | Messages) -> EmphasisedText | Messages:
     """Return the prompt without its emphasis."""
     if isinstance(prompt, EmphasisedText):
         return EmphasisedText(prompt.text)
-    return [_plain_message(message) for message in prompt]
-
-
-def _plain_message(message: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in message.items() if key not in ("emphasis", "spans")}
-    if isinstance(kept.get("content"), list):
-        kept["content"] = [
-            {key: value for key, value in part.items() if key != "emphasis"} if isinstance(part, dict) else part
-            for part in kept["content"]
-        ]
-    return kept
+    return [without_emphasis(message) for message in prompt]
 
 
 def _occurrence(text: str) -> Literal["first", "last", "all"] | int:

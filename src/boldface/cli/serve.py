@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from boldface.cli import options
+from boldface.cli.cache import shelf
 from boldface.cli.generate import load
 from boldface.cli.prompt import read_file
 from boldface.errors import BoldfaceError, MissingError
@@ -30,10 +33,6 @@ Models = Annotated[
         autocompletion=options.models,
         rich_help_panel=options.MODEL,
     ),
-]
-EngineName = Annotated[
-    Literal["transformers", "vllm"],
-    typer.Option("--engine", metavar="transformers|vllm", help="What runs the model.", rich_help_panel=options.MODEL),
 ]
 Dtype = Annotated[
     str | None,
@@ -126,6 +125,14 @@ Drain = Annotated[
         "--drain", min=0, metavar="SECONDS", help="Time for running answers to end when it stops.", rich_help_panel=WHAT
     ),
 ]
+Documents = Annotated[
+    bool,
+    typer.Option(
+        "--documents",
+        help="Take what 'boldface cache build' has read, where a prompt begins so; those that are there at the start.",
+        rich_help_panel=options.MODEL,
+    ),
+]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
     typer.Option("--log-level", metavar="debug|info|warning|error", help="What is logged.", rich_help_panel=TOLD),
@@ -168,8 +175,10 @@ def serve(
     check_profile: CheckProfile = False,
     profile: Profiles = None,
     model: Models = None,
-    engine: EngineName = "transformers",
+    engine: options.EngineName = "transformers",
+    engine_option: options.EngineOption = None,
     dtype: Dtype = None,
+    documents: Documents = False,
     cache: options.Cache = None,
     offline: options.Offline = None,
     threads: options.Threads = None,
@@ -179,9 +188,12 @@ def serve(
     It listens on this machine alone unless another address is given. Standard error has one line of JSON for every
     request, without what people wrote.
     """
-    if engine != "transformers":
-        raise BoldfaceError(f"The engine {engine} cannot be served yet.", "Leave --engine out.")
+    wanted = options.engine_options(engine, engine_option)
     check_installed()
+    if engine == "vllm":
+        check_engine(check_profile)
+        if documents:
+            raise BoldfaceError("--documents needs the engine transformers.", "vLLM keeps prefixes of its own.")
     from boldface.profiles.profile import Profile
     from boldface.server.limits import RequestLimits
 
@@ -193,7 +205,8 @@ def serve(
     names = model or ["smollm2"]
     if repeated := next((name for name in names if names.count(name) > 1), None):
         raise BoldfaceError(f"--model {repeated} is given twice.", "Name each model once.")
-    loaded = [load(name, cache=cache, offline=offline, threads=threads, dtype=dtype) for name in names]
+    how: dict[str, Any] = {"cache": cache, "offline": offline, "threads": threads, "dtype": dtype}
+    loaded = [load(name, **how, engine=engine, engine_options=wanted) for name in names]
 
     import uvicorn
 
@@ -204,13 +217,19 @@ def serve(
     from boldface.server.keys import KeyRing
     from boldface.server.tracing import Traces
 
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        server.should_exit = True
+
     app = create_app(
         loaded,
         profiles=profiles,
         policy=known,
         limits=limits,
         ring=None if keys is None else KeyRing(keys),
-        scheduling={"slots": slots, "queue": queue},
+        scheduling={"slots": slots, "queue": queue, **({"documents": shelf(cache)} if documents else {})},
         answer_tokens=answer_tokens,
         body_bytes=max_body,
         origins=cors or (),
@@ -219,12 +238,13 @@ def serve(
         texts=log_texts,
         check_profiles=check_profile,
         drain=drain,
+        failed=fail,
     )
     if not is_loopback(host) and keys is None:
         terminal.note(f"Everybody who reaches {host} may use this server: --keys lets in only whom you know.")
     terminal.note(f"Listening on http://{named(host)}:{port}")
     logs.start(log_level, texts=log_texts)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -233,6 +253,13 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=max(1, round(drain)),
     )
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(3)
+    if failed.is_set():
+        raise BoldfaceError("The server stopped: a model can answer no more.", "The log says why; start it again.")
 
 
 def check_installed() -> None:
@@ -245,6 +272,23 @@ def check_installed() -> None:
 
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise MissingError(f"The server needs {', '.join(missing)}.", "Run: pip install 'boldface[server]'")
+
+
+def check_engine(check_profile: bool) -> None:
+    """Refuse what vLLM cannot serve, before anything is loaded.
+
+    Raises:
+        MissingError: vLLM or the plugin is not installed.
+        BoldfaceError: The canaries of a profile are to be measured, which takes a model in this process.
+    """
+    from boldface.engine.vllm_start import check_plugin
+
+    if check_profile:
+        raise BoldfaceError(
+            "--check-profile needs the engine transformers: vLLM runs the model where it cannot be measured.",
+            "Leave it out, and run: boldface profiles check",
+        )
+    check_plugin()
 
 
 def _read_policy(file: Path | None) -> Policy:

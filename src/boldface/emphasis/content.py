@@ -85,6 +85,17 @@ def read_message(
     return PlainMessage(fields, tuple(spans))
 
 
+def without_emphasis(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message that says nothing about emphasis, neither as a whole nor in its parts."""
+    kept = {key: value for key, value in message.items() if key not in _OWN_KEYS}
+    if isinstance(kept.get("content"), list):
+        kept["content"] = [
+            {key: value for key, value in part.items() if key != "emphasis"} if isinstance(part, Mapping) else part
+            for part in kept["content"]
+        ]
+    return kept
+
+
 def _read_content(content: Any, whole: _Emphasis | None, where: str) -> tuple[str, list[CharSpan]]:
     """Join the parts; a part that says nothing about emphasis takes the message's."""
     if content is None or isinstance(content, str):

@@ -30,6 +30,7 @@ __all__ = [
     "Refused",
     "Source",
     "govern",
+    "sourced",
 ]
 
 Markup = Callable[[str], EmphasisedText]
@@ -83,12 +84,7 @@ def govern(
         SpanError: A span out of range, absent, or contradicting another.
         StrengthError: A strength out of its range.
     """
-    if isinstance(messages, (str, Mapping)) or not isinstance(messages, Sequence) or not messages:
-        raise ChatError("The chat is no list of messages, or an empty one.", "Give at least one message.")
-    read = [
-        _read(message, f"messages[{index}]", policy, more, markup)
-        for index, (message, more) in enumerate(zip(messages, _by_message(spans, len(messages)), strict=True))
-    ]
+    read = _read_all(messages, policy, spans, markup)
     judged = judge([each.sourced for each in read], policy, default=default)
     unread = [
         Refused(index, piece.start, piece.end, each.plain.text[piece.start : piece.end], piece.source, _UNREAD)
@@ -101,6 +97,36 @@ def govern(
         judged.protected,
         sum(span.strength != 0 for each in read for span in each.plain.spans),
     )
+
+
+def sourced(
+    messages: Sequence[Mapping[str, Any]], policy: Policy = DEFAULT_POLICY, *, markup: Markup | None = None
+) -> list[Sourced]:
+    """Return the text of every message, the emphasis that is wished for in it, and where its characters come from.
+
+    Args:
+        messages: As :func:`govern` takes them.
+        policy: Which sources may emphasise.
+        markup: As in :func:`govern`; the texts are without it.
+
+    Raises:
+        EmphasisError: As :func:`govern`.
+    """
+    return [each.sourced for each in _read_all(messages, policy, (), markup)]
+
+
+def _read_all(
+    messages: Sequence[Mapping[str, Any]],
+    policy: Policy,
+    spans: Sequence[Mapping[str, Any]],
+    markup: Markup | None,
+) -> list[_Read]:
+    if isinstance(messages, (str, Mapping)) or not isinstance(messages, Sequence) or not messages:
+        raise ChatError("The chat is no list of messages, or an empty one.", "Give at least one message.")
+    return [
+        _read(message, f"messages[{index}]", policy, more, markup)
+        for index, (message, more) in enumerate(zip(messages, _by_message(spans, len(messages)), strict=True))
+    ]
 
 
 _UNREAD = "markup is not read in text that may not emphasise"

@@ -20,6 +20,7 @@ class Generation:
         prompt: The prompt as tokens, with the spans that were hit.
         steering: How the prompt was steered.
         routes: Layer to the routes that carried the bias; empty when nothing was steered.
+        cached: Tokens of the prompt that were not read again, because a memory had them.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Generation:
     prompt: EncodedPrompt
     steering: Steering
     routes: dict[int, tuple[str, ...]]
+    cached: int = 0
 
     def __str__(self) -> str:
         return self.text
@@ -49,6 +51,7 @@ class Generation:
             "routes": sorted({route for routes in self.routes.values() for route in routes}),
             "widened": [{"start": span.start, "end": span.end} for span in self.prompt.widened],
             "prompt_tokens": len(self.prompt.ids),
+            "cached_tokens": self.cached,
             "answer_tokens": len(self.ids),
             "finish_reason": self.finish_reason,
         }

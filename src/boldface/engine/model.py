@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +13,21 @@ from torch import Tensor, nn
 from boldface.attention.attach import Attachment, refuse_steered
 from boldface.attention.call import Call
 from boldface.attention.geometry import geometry, transformer
+from boldface.emphasis.span import EmphasisedText
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.emphasis.tokens import EncodedPrompt
 from boldface.engine import steer as steering
+from boldface.engine.caches.memory import Memory, Recalled, check_reusable, check_reuse
+from boldface.engine.caches.owner import owner
+from boldface.engine.careful import careful as made_careful
+from boldface.engine.documents import Document
 from boldface.engine.generation import Generation
 from boldface.engine.heads import STAMP, Heads, select_heads
 from boldface.engine.identity import identity
 from boldface.engine.loading import load_pretrained
 from boldface.engine.origin import Origin, title
 from boldface.engine.prompts import Overlap, Prompt, as_batch, is_batch, pad_id, render_prompt
+from boldface.engine.sessions import Session
 from boldface.engine.streaming import stream
 from boldface.errors import ModelError
 from boldface.profiles.identity import Identity
@@ -101,9 +107,11 @@ class Model:
         share: float | None = None,
         route: str = "auto",
         overlap: Overlap = "any",
+        careful: bool = False,
         raw: bool = False,
         max_new_tokens: int | None = None,
         seed: int | None = None,
+        memory: Memory | None = None,
         **options: Any,
     ) -> Any:
         """Answer one prompt (a :class:`Generation`) or a batch (a list, one a prompt and returned sequence).
@@ -121,9 +129,13 @@ class Model:
             share: Target share of rule ``share``.
             route: How the bias is carried.
             overlap: What happens to a token that straddles a span's edge.
+            careful: Read the prompt plain first, and emphasise every span only as far as the model itself finds it
+                worth reading; see :mod:`boldface.engine.careful`.
             raw: Do not wrap plain text into the chat template.
             max_new_tokens: Most tokens of the answer; 256, or what the context leaves, unless given.
             seed: Of the sampling; the global state of torch's generator is left as it was.
+            memory: Takes what it knows of one prompt from here, and leaves here what was read: a session, a document,
+                or :class:`~boldface.engine.caches.blocks.Prefixes`.
             options: Passed to transformers' ``generate`` (do_sample, temperature, num_beams, stop_strings, ...).
 
         Raises:
@@ -148,8 +160,9 @@ class Model:
             overlap=overlap,
             room=max_new_tokens,
         )
-        output, routes = self._run(prepared, route, seed, **options)
-        answers = self._read(prepared, output, routes)
+        if careful:
+            prepared = made_careful(self, prepared)
+        answers = self._answers(prepared, route, seed, memory, **options)
         return answers if is_batch(prompt) or len(answers) > 1 else answers[0]
 
     def stream(self, prompt: Prompt, **options: Any) -> Iterator[str]:
@@ -159,13 +172,31 @@ class Model:
         """
         return stream(self, prompt, **options)
 
+    def session(self, **how: Any) -> Session:
+        """Return a conversation that reads every token once, see :class:`~boldface.engine.sessions.Session`."""
+        return Session(self, **how)
+
+    def read(self, text: str | EmphasisedText, **how: Any) -> Document:
+        """Read a document once for many questions, see :meth:`~boldface.engine.documents.Document.read`."""
+        return Document.read(self, text, **how)
+
     def steer(self, prompt: Prompt | Sequence[Prompt], **options: Any) -> AbstractContextManager[dict[str, Tensor]]:
         """:func:`boldface.steer` on this model: raw text, and the inputs to call ``.model`` with."""
         return steering.steer(self.model, self.tokenizer, prompt, **options)
 
+    def _answers(
+        self, prepared: steering.Prepared, route: str, seed: int | None, memory: Memory | None, **options: Any
+    ) -> list[Generation]:
+        """Run prepared prompts and read the answers; who has another engine does both in its way."""
+        output, routes, cached = self._run(prepared, route, seed, memory, **options)
+        return self._read(prepared, output, routes, cached)
+
     def _run(
-        self, prepared: steering.Prepared, route: str, seed: int | None, **options: Any
-    ) -> tuple[Tensor, dict[int, tuple[str, ...]]]:
+        self, prepared: steering.Prepared, route: str, seed: int | None, memory: Memory | None, **options: Any
+    ) -> tuple[Tensor, dict[int, tuple[str, ...]], int]:
+        if memory is not None:
+            check_reusable(self.model)
+            check_reuse(prepared.rows, options)
         if options.get("generation_config") is None:
             options.setdefault("do_sample", False)
         options["return_dict_in_generate"] = False
@@ -178,11 +209,19 @@ class Model:
             if seed is not None:
                 stack.enter_context(torch.random.fork_rng())
                 torch.manual_seed(seed)
+            recalled = None
+            if memory is not None:
+                recalled = Recalled(memory, prepared, owner(self))
+                options["past_key_values"] = recalled.cache
+                if attachment is not None:
+                    attachment.vouch(recalled.cache, recalled.tokens)
             run: Any = self.model.generate
             output = run(
                 **prepared.inputs, max_new_tokens=prepared.room, pad_token_id=pad_id(self.tokenizer), **options
             )
-            return output, attachment.used if attachment else {}
+            if recalled is not None:
+                recalled.keep(output[0, prepared.rows.ids.shape[1] :])
+            return output, attachment.used if attachment else {}, recalled.tokens if recalled else 0
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -213,7 +252,7 @@ class Model:
                 yield stack.enter_context(attached)
 
     def _read(
-        self, prepared: steering.Prepared, output: Tensor, routes: dict[int, tuple[str, ...]]
+        self, prepared: steering.Prepared, output: Tensor, routes: dict[int, tuple[str, ...]], cached: int
     ) -> list[Generation]:
         ends = transformer(self.model).generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
@@ -234,6 +273,7 @@ class Model:
                     prompt=prepared.rows.prompts[row // copies],
                     steering=steered,
                     routes={} if steered.is_null else routes,
+                    cached=cached,
                 )
             )
         return answers
@@ -261,19 +301,37 @@ def _check(max_new_tokens: Any, seed: Any, options: dict[str, Any]) -> None:
         )
 
 
-def load(model: str | nn.Module, tokenizer: Any = None, *, chat: bool | None = None, **options: Any) -> Model:
+def load(
+    model: str | nn.Module,
+    tokenizer: Any = None,
+    *,
+    chat: bool | None = None,
+    engine: Literal["transformers", "vllm"] = "transformers",
+    engine_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Model:
     """Load a model: an embedded one by name, a folder, a hub id, or a model object with its tokenizer.
 
     Args:
         model: ``smollm2``, ``gemma``, a path, a hub id or a transformers model.
         tokenizer: Needed with a model object.
         chat: Whether plain text is wrapped into the chat template; by default when there is one.
+        engine: What runs it; with ``vllm`` this is a :class:`~boldface.engine.vllm_model.VllmModel`.
+        engine_options: Of vLLM: its engine arguments by name.
         options: See :func:`boldface.engine.loading.load_pretrained` (dtype, device_map, revision, offline, progress).
 
     Raises:
         MissingError: When the model is not here, with what to install.
         UnsupportedModelError: When it cannot be steered.
     """
+    if engine == "vllm":
+        from boldface.engine.vllm_model import VllmModel
+        from boldface.engine.vllm_start import check_plugin
+
+        check_plugin()
+        return VllmModel(load(model, tokenizer, chat=chat, **options), options=engine_options)
+    if engine_options:
+        raise ModelError("There are no options for the engine transformers.", "Leave engine_options out.")
     if isinstance(model, nn.Module):
         if tokenizer is None:
             raise ModelError("A model object needs its tokenizer.", "Call boldface.load(model, tokenizer).")

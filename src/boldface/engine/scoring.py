@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,12 @@ from torch.nn.functional import log_softmax
 from transformers.cache_utils import Cache
 
 from boldface.attention.geometry import transformer
-from boldface.engine.model import Model
 from boldface.engine.prompts import Rows
 from boldface.engine.steer import Prepared
 from boldface.errors import AlignmentError
+
+if TYPE_CHECKING:
+    from boldface.engine.model import Model
 
 
 def continuation_logprobs(

@@ -65,7 +65,7 @@ def aim(arm: Arm, heads: Mapping[int, int], profile: Selected | None, seed: int)
     if not gains:
         least = f" of gain {SET} or more" if arm.heads == "set" else ""
         raise TaskError(f"The profile has no head{least}.", f"Leave the arm {arm.name!r} out.")
-    return Aim(gains, arm.times * (own if arm.strength is None else arm.strength), scope, rule)
+    return Aim(gains, arm.times * (own if arm.strength is None else arm.strength), arm.scope or scope, rule)
 
 
 def dealt(gains: HeadGains, heads: Mapping[int, int], seed: int) -> HeadGains:

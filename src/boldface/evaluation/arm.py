@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from boldface.evaluation.noise import Noise
+
 Writing = Literal["plain", "marked", "repeated", "few-shot"]
 Target = Literal["asked", "other", "random", "none"]
 Which = Literal["profile", "set", "all", "random", "none"]
@@ -32,9 +34,14 @@ class Arm:
         rule: ``pasta`` (generated tokens lifted too), ``flat`` (only the emphasised keys), ``share`` (raise the mass on
             the emphasis to ``share``).
         share: For ``share``: the target share.
+        scope: Which queries are steered; None is the profile's own where its gains are steered, else ``all``.
         trust: Which text may emphasise: ``everybody``s, or as a policy says that knows where each text comes from: the
             ``default`` one, or one that is ``protecting`` the user's words and denies nobody.
         placebo: Whether it should do nothing for obedience.
+        careful: Whether the model is asked first how far it finds the emphasised words worth reading.
+        noise: What is wrong with the emphasis; None is nothing.
+        base: For an arm with noise: name of the arm that it is without.
+        detector: Who finds what is emphasised, in place of what the data mark; empty is nobody.
     """
 
     name: str
@@ -49,5 +56,10 @@ class Arm:
     shots: int = 0
     rule: Rule = "pasta"
     share: float | None = None
+    scope: Literal["all", "answer"] | None = None
     trust: Trust = "everybody"
     placebo: bool = False
+    careful: bool = False
+    noise: Noise | None = None
+    base: str = ""
+    detector: str = ""

@@ -7,9 +7,11 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from boldface.detection.names import check_name
 from boldface.emphasis.strength import DEFAULT_STRENGTH
-from boldface.errors import TaskError
+from boldface.errors import DetectionError, TaskError
 from boldface.evaluation.arm import Arm
+from boldface.evaluation.noise import NOISES, read_noise
 
 _FIXED = (
     Arm("plain", "plain", "The prompt as it stands, nothing steered (the paper's zero-shot)."),
@@ -20,6 +22,23 @@ _FIXED = (
         "The profile's head gains and strength, by PASTA's rule (Zhang et al. 2024).",
         emphasis="asked",
         heads="profile",
+    ),
+    Arm(
+        "answer-scope",
+        "steered, answer scope",
+        "As steered, but only queries from the last prompt token on: the prompt is the plain model's.",
+        emphasis="asked",
+        heads="profile",
+        scope="answer",
+    ),
+    Arm(
+        "careful",
+        "careful",
+        "As steered, but every span only as strongly as the plain model, which reads the prompt first, finds it worth "
+        "reading.",
+        emphasis="asked",
+        heads="profile",
+        careful=True,
     ),
     Arm(
         "pasta",
@@ -117,12 +136,22 @@ DEFAULT = (
     "autopasta",
     "spotlight",
 )
-FORMS = (*(arm.name for arm in _FIXED), "marked=MARKER", "few-shot[=N]", *(f"{name}[=VALUE]" for name in GRIDS))
+FORMS = (
+    *(arm.name for arm in _FIXED),
+    "marked=MARKER",
+    "few-shot[=N]",
+    *(f"{name}[=VALUE]" for name in GRIDS),
+    *(f"ARM@{noise}" for noise in NOISES),
+    "auto=DETECTOR",
+    "ARM@auto=DETECTOR",
+)
 SHOTS = 3
 
 
 def find_arm(name: str) -> Arm:
-    """Return an arm by name, as people type it: ``steered``, ``marked=*``, ``few-shot=5``, ``instaboost=5``.
+    """Return an arm by name, as people type it.
+
+    Examples: ``steered``, ``marked=*``, ``few-shot=5``, ``instaboost=5``, ``steered@shift=4``, ``pasta@random``.
 
     Raises:
         TaskError: There is no such arm, or its value is out of range.
@@ -130,7 +159,14 @@ def find_arm(name: str) -> Arm:
     fixed = next((arm for arm in _FIXED if arm.name == name), None)
     if fixed:
         return fixed
+    base, at, error = name.partition("@")
+    if at and error.startswith("auto="):
+        return _detected(name, base, error.removeprefix("auto="))
+    if at and not base.startswith("marked"):
+        return _with_noise(name, base, error)
     kind, _, value = name.partition("=")
+    if kind == "auto":
+        return _detected(name, "steered", value)
     if kind == "marked" and value:
         says = "The emphasised words stand between these marks; nothing is steered."
         return Arm(name, f"marked {value}", says, writing="marked", marker=value)
@@ -141,6 +177,32 @@ def find_arm(name: str) -> Arm:
     if kind in GRIDS:
         return _with_value(name, kind, value if "=" in name else f"{PUBLISHED[kind]:g}")
     raise TaskError(f"There is no arm {name!r}.", f"Choose among {', '.join(FORMS)}.")
+
+
+def _detected(name: str, base: str, detector: str) -> Arm:
+    """An arm that steers what a detector finds."""
+    arm = find_arm(base)
+    if arm.emphasis != "asked" or arm.noise is not None:
+        raise TaskError(f"{base!r} does not emphasise what is asked for.", "Write for example steered@auto=bm25.")
+    try:
+        check_name(detector)
+    except DetectionError as error:
+        raise TaskError(error.message, error.hint) from None
+    says = f"What the detector {detector} finds is emphasised, not what the data mark."
+    return replace(arm, name=name, title=f"{arm.title}, {detector}", says=says, detector=detector)
+
+
+def _with_noise(name: str, base: str, text: str) -> Arm:
+    """An arm that steers what is asked, with an error in its emphasis."""
+    arm = find_arm(base)
+    if arm.emphasis != "asked" or arm.noise is not None:
+        raise TaskError(
+            f"{base!r} does not emphasise what is asked for, so its emphasis cannot go wrong.",
+            f"Write for example steered@{text or 'shift=4'}.",
+        )
+    noise = read_noise(text)
+    title = f"{arm.title}, {noise}"
+    return replace(arm, name=name, title=title, says=noise.says, placebo=noise.is_elsewhere, noise=noise, base=arm.name)
 
 
 def _with_value(name: str, kind: str, text: str) -> Arm:

@@ -13,6 +13,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.emphasis.tokens import EncodedPrompt
+from boldface.engine.careful import careful
 from boldface.engine.model import Model
 from boldface.engine.scoring import continuation_logprobs, divergence, following, mean_logprob
 from boldface.engine.steer import Prepared, prepare
@@ -21,7 +22,7 @@ from boldface.evaluation.arm import Arm
 from boldface.evaluation.complete import complete_at
 from boldface.evaluation.record import Cost
 from boldface.evaluation.writing import Prompt
-from boldface.tasks.example import Answer, Choose, Continue, Example, Generate
+from boldface.tasks.example import Answer, Choose, Continue, Example, Generate, Question
 
 READ = 64
 """Most tokens of a given continuation that are read."""
@@ -38,12 +39,14 @@ class Asked:
         prompt: What the arm made of it.
         plain: What the plain arm makes of it.
         encoded: The tokens of ``prompt``.
+        spent: Seconds that finding its spans took.
     """
 
     example: Example
     prompt: Prompt
     plain: Prompt
     encoded: EncodedPrompt
+    spent: float = 0.0
 
 
 class Asker:
@@ -72,6 +75,11 @@ class Asker:
             how["scope"] = self.aim.scope
         return {"heads": self.aim.gains, "rule": self.aim.rule, **how}
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """Everything about how the arm steers that its answers depend on."""
+        return self.steering | ({"careful": True} if self.arm.careful else {})
+
     def rehearse(self) -> None:
         """Steer one short prompt, so that a strength, heads or a route that the model cannot have is told at once.
 
@@ -80,6 +88,13 @@ class Asker:
         """
         spans = (CharSpan(4, 7),) if self.steering else ()
         self._read([EmphasisedText("Say yes now.", spans)], [()], steered=True)
+
+    def allow(self, question: Question) -> None:
+        """Refuse a question that this engine cannot put; here there is none.
+
+        Raises:
+            TaskError: It cannot.
+        """
 
     def encode(self, prompt: Prompt, room: int = 0) -> EncodedPrompt:
         """Return the tokens of a prompt and those its emphasis hits.
@@ -118,6 +133,7 @@ class Asker:
             [asked.prompt for asked in batch],
             raw=True,
             route=self.route,
+            careful=self.arm.careful,
             max_new_tokens=max(question.max_new_tokens for question in stop.questions),
             stopping_criteria=StoppingCriteriaList([stop]),
             **self.steering,
@@ -162,6 +178,8 @@ class Asker:
 
     def _read(self, prompts: Sequence[Prompt], tokens: Sequence[Sequence[int]], *, steered: bool) -> list[Tensor]:
         prepared = self._prepared(prompts, steered=steered)
+        if steered and self.arm.careful:
+            prepared = careful(self.model, prepared)
         return continuation_logprobs(self.model, prepared, tokens, route=self.route if steered else "auto")
 
     def _prepared(self, prompts: Sequence[Prompt], *, steered: bool = True, room: int = 0) -> Prepared:
@@ -177,7 +195,7 @@ class Asker:
 
     def _cost(self, asked: Asked, seconds: float) -> Cost:
         hit = sum(span.end - span.start for span in asked.encoded.spans)
-        return Cost(round(seconds, 4), len(asked.encoded.ids), hit, len(self.aim.gains))
+        return Cost(round(seconds + asked.spent, 4), len(asked.encoded.ids), hit, len(self.aim.gains))
 
 
 class _Complete(StoppingCriteria):

@@ -53,7 +53,7 @@ def pair_table(results: Results, case: Case) -> Table:
     """Return the headline's paired differences: every arm minus plain, and the steered arms minus every placebo."""
     metric, arms = results.metrics(case)[0], results.arms(case)
     steered = [arm for arm in arms if kind_of(find_arm(arm)) == "steered"]
-    placebos = [arm for arm in arms if find_arm(arm).placebo]
+    placebos = [arm for arm in arms if find_arm(arm).placebo and not find_arm(arm).base]
     pairs = [(arm, BASELINE) for arm in arms if arm != BASELINE] + [
         (arm, other) for arm in steered for other in placebos
     ]

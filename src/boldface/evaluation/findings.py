@@ -83,7 +83,7 @@ def findings(results: Results, view: View) -> list[Finding]:
         found += _fluent(results, cases, arm)
         found += _quiet(results, cases, arm)
         found += _costs(results, cases, arm)
-    return [*found, *_placebos(results, cases, arms)]
+    return [*found, *_placebos(results, cases, arms), *_harmless(results, cases, arms)]
 
 
 def _marked(results: Results, view: View, arms: Sequence[str]) -> Iterator[Finding]:
@@ -144,7 +144,7 @@ def _obeys(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Findin
 def _reads(results: Results, cases: Sequence[Case], arm: str, arms: Sequence[str]) -> Iterator[Finding]:
     """Whether an arm's effect goes away with another span, or with other heads."""
     subjects = {"other": "reads the emphasis", "random": "reads the emphasis", "heads": "its heads matter"}
-    for placebo in (other for other in arms if find_arm(other).placebo):
+    for placebo in (other for other in arms if find_arm(other).placebo and not find_arm(other).base):
         about = find_arm(placebo)
         subject = subjects["heads" if about.heads == "random" else about.emphasis]
         if found := _headlines(results, cases, arm, placebo):
@@ -203,10 +203,18 @@ def _costs(results: Results, cases: Sequence[Case], arm: str) -> Iterator[Findin
 
 def _placebos(results: Results, cases: Sequence[Case], arms: Sequence[str]) -> Iterator[Finding]:
     """Whether the placebos do nothing."""
-    for arm in (arm for arm in arms if find_arm(arm).placebo):
+    for arm in (arm for arm in arms if find_arm(arm).placebo and not find_arm(arm).base):
         if found := _headlines(results, cases, arm, BASELINE):
             verdict: Verdict = "no" if found.better else "yes" if found.worse or found.same else "n/a"
             yield Finding(f"Placebo {_title(arm)}: no certain gain", verdict, str(found))
+
+
+def _harmless(results: Results, cases: Sequence[Case], arms: Sequence[str]) -> Iterator[Finding]:
+    """Whether emphasis that is wholly elsewhere leaves an arm as good as plain."""
+    for arm in (arm for arm in arms if find_arm(arm).placebo and find_arm(arm).base):
+        if found := _headlines(results, cases, arm, BASELINE):
+            verdict: Verdict = "no" if found.worse else "yes" if found.better or found.same else "n/a"
+            yield Finding(f"{_title(arm)}: no certain harm", verdict, str(found))
 
 
 def _headlines(results: Results, cases: Sequence[Case], arm: str, against: str) -> _Headlines:

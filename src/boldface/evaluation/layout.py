@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from boldface.emphasis.span import EmphasisedText
@@ -35,9 +36,24 @@ def shots_of(task: Task, case: Case, data: Data, count: int) -> list[Example]:
 
 
 def put(
-    asker: Asker, task: Task, case: Case, examples: Iterable[Example], data: Data
+    asker: Asker,
+    task: Task,
+    case: Case,
+    examples: Iterable[Example],
+    data: Data,
+    spent: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[list[Asked], dict[str, str]]:
-    """Write every prompt of an arm; what cannot be asked is told with its reason, by example."""
+    """Write every prompt of an arm; what cannot be asked is told with its reason, by example.
+
+    Args:
+        asker: Asks on behalf of the arm.
+        task: The task.
+        case: What is asked.
+        examples: The examples, their spans those that the arm emphasises.
+        data: The data sets, for answered examples.
+        spent: Example to the seconds that finding its spans took; a detector may find none, and the prompt is asked
+            unsteered then.
+    """
     arm, setting = asker.arm, case.setting
     shots = shots_of(task, case, data, arm.shots)
     skipped: dict[str, str] = {}
@@ -46,9 +62,9 @@ def put(
         if len(shots) < arm.shots:
             skipped[example.id] = f"{len(shots)} of {arm.shots} answered examples"
             continue
-        prompt = write(example, arm, setting, shots)  # type: ignore[arg-type]
+        prompt = write(example, arm, setting, shots, asker.aim.strength)  # type: ignore[arg-type]
         refused = is_refused(example, wished(example, arm), arm.trust)
-        if asker.steering and not (refused or _is_emphasised(prompt)):
+        if asker.steering and not (refused or arm.detector or _is_emphasised(prompt)):
             skipped[example.id] = "no such span in the prompt"
             continue
         plain = write(example, find_arm("plain"), setting)  # type: ignore[arg-type]
@@ -59,7 +75,7 @@ def put(
         except ContextLengthError:
             skipped[example.id] = "does not fit into the model's context"
         else:
-            asked.append(Asked(example, prompt, plain, encoded))
+            asked.append(Asked(example, prompt, plain, encoded, spent.get(example.id, 0.0)))
     return asked, skipped
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from boldface.evaluation.arm import Arm
 from boldface.evaluation.arms import find_arm
 from boldface.evaluation.cells import BASELINE
+from boldface.evaluation.curves import Curve, Curves, curves
 from boldface.evaluation.details import COST, cost_table, metric_tables, pair_table
 from boldface.evaluation.figures import Scatter, Whiskers, scatter, whiskers
 from boldface.evaluation.findings import Finding, findings
@@ -46,9 +47,16 @@ class CasePart:
     whiskers: Whiskers | None
     metrics: list[Table]
     scatters: list[Scatter]
+    curves: tuple[Curves, ...]
     pairs: Table
     costs: Table
     samples: tuple[Sample, ...]
+
+    @property
+    def bases(self) -> list[Curve]:
+        """One curve of every arm that has any, for the key."""
+        found = {curve.number: curve for plot in self.curves for curve in plot.curves}
+        return [found[number] for number in sorted(found)]
 
 
 @dataclass(frozen=True)
@@ -166,6 +174,7 @@ def _case(results: Results, case: Case) -> CasePart:
         whiskers(arms, headline),
         metric_tables(results, case),
         [plot for plot in plots if plot is not None],
+        curves({arm.name: known for arm, known in arms if known is not None}, headline),
         pair_table(results, case),
         cost_table(results, case),
         samples(results, case, SAMPLES),

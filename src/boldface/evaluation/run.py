@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 from boldface.engine.heads import Selected
 from boldface.engine.model import Model
+from boldface.engine.vllm_model import VllmModel
 from boldface.errors import RecordError, TaskError
 from boldface.evaluation.aim import aim
 from boldface.evaluation.arm import Arm
 from boldface.evaluation.asking import Asked, Asker
+from boldface.evaluation.asking_vllm import VllmAsker
+from boldface.evaluation.detecting import detected
 from boldface.evaluation.layout import batches, put
 from boldface.evaluation.record import AnswerRecord, Case, Place, example_line, place_of, skip_line
 from boldface.evaluation.writing import SETTINGS, Setting
@@ -120,6 +123,8 @@ def evaluate(
     """
     askers = rehearsed(model, request, profile, route)
     loaded = [(task, case, take(task, case, data, request.rows)) for task, case in request.cases]
+    for example in (example for _, _, examples in loaded for example in examples):
+        askers[0].allow(example.question)
     total = sum(len(examples) for _, _, examples in loaded) * len(request.arms)
     known = {place: key for key, line in store.records.items() if (place := place_of(line)) is not None}
     lines = {case: [example_line(case, example) for example in examples] for _, case, examples in loaded}
@@ -128,7 +133,8 @@ def evaluate(
         store.append(lines[case])
         for asker in askers:
             arm = asker.arm
-            asked, skipped = put(asker, task, case, examples, data)
+            marked, spent = detected(arm, model, store, examples)
+            asked, skipped = put(asker, task, case, marked, data, spent)
             store.append(skip_line(case, arm.name, example, why) for example, why in skipped.items())
             watch(Step(case, arm.name, len(skipped), 0, total))
             for batch in batches(asked, request.batch):
@@ -159,7 +165,11 @@ def rehearsed(model: Model, request: Request, profile: Selected | None, route: s
     """
     if "chat" in request.settings and not getattr(model.tokenizer, "chat_template", None):
         raise TaskError("The model has no chat template.", "Evaluate it with --settings raw.")
-    askers = [Asker(model, arm, aim(arm, model.geometry.heads, profile, request.seed), route) for arm in request.arms]
+    aims = [(arm, aim(arm, model.geometry.heads, profile, request.seed)) for arm in request.arms]
+    if isinstance(model, VllmModel):
+        askers: list[Asker] = [VllmAsker(model, arm, at, route) for arm, at in aims]
+    else:
+        askers = [Asker(model, arm, at, route) for arm, at in aims]
     for asker in askers:
         asker.rehearse()
     return askers
@@ -190,7 +200,7 @@ def _agree(store: Store, known: Mapping[Place, str], asked: Iterable[tuple[Place
 
 
 def _key(case: Case, arm: Arm, asker: Asker, asked: Asked) -> str:
-    steering: Mapping[str, Any] = {name: str(value) for name, value in asker.steering.items()}
+    steering: Mapping[str, Any] = {name: str(value) for name, value in asker.said.items()}
     spans = [asdict(span) for span in asked.encoded.spans]
     return key_of(
         case=case._asdict(),

@@ -15,7 +15,7 @@ KINDS: Mapping[Kind, str] = {
     "plain": "the untouched model",
     "written": "emphasis written into the prompt",
     "steered": "steered by the profile",
-    "rival": "other rules, heads or strengths",
+    "rival": "other rules, heads, strengths or spans",
     "placebo": "placebo: should not help",
 }
 
@@ -101,7 +101,8 @@ def kind_of(arm: Arm) -> Kind:
         return "placebo"
     if arm.emphasis == "none":
         return "plain" if arm.writing == "plain" else "written"
-    return "steered" if arm.heads == "profile" and arm.rule == "pasta" and arm.writing == "plain" else "rival"
+    ours = arm.heads == "profile" and arm.rule == "pasta" and arm.writing == "plain"
+    return "steered" if ours and arm.noise is None else "rival"
 
 
 def marks(compared: Sequence[tuple[Difference | None, Metric]]) -> list[str]:

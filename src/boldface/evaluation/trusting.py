@@ -27,7 +27,7 @@ def allowed(example: Example, spans: tuple[CharSpan, ...], trust: Trust) -> tupl
         return spans
     if "sources" not in example.info:
         return ()
-    wished = Sourced(EmphasisedText(example.prompt.text, spans), _pieces(example))
+    wished = Sourced(EmphasisedText(example.prompt.text, spans), pieces_of(example))
     judged = judge([wished], _POLICIES[trust], default=DEFAULT_STRENGTH)
     return tuple(replace(span, strength=None) for span in judged.texts[0].spans)
 
@@ -38,10 +38,10 @@ def is_refused(example: Example, spans: tuple[CharSpan, ...], trust: Trust) -> b
     return judged and bool(spans) and not allowed(example, spans, trust)
 
 
-def _pieces(example: Example) -> tuple[Piece, ...]:
+def pieces_of(example: Example) -> tuple[Piece, ...]:
     """What the prompt does not say comes from elsewhere is the user's, and behind it the model's own."""
     text, end = example.prompt.text, example.answer_start
-    pieces = [Piece(start, stop, source) for start, stop, source in sorted(example.info["sources"])]
+    pieces = [Piece(start, stop, source) for start, stop, source in sorted(example.info.get("sources", ()))]
     pieces += [] if end is None else [Piece(end, len(text), "assistant")]
     covered, position = [], 0
     for piece in pieces:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from boldface.emphasis.span import CharSpan, EmphasisedText, flatten
+from boldface.emphasis.strength import DEFAULT_STRENGTH
 from boldface.evaluation.arm import Arm
+from boldface.evaluation.noise import noisy, random_spans, users
 from boldface.evaluation.trusting import allowed
 from boldface.tasks.example import Example
 
@@ -19,7 +20,6 @@ SETTINGS: tuple[Setting, ...] = ("raw", "chat")
 SHOTS = "\n###\n"
 """Between few-shot examples, as PASTA's code joins them."""
 _TAG = re.compile(r"<(\w+)>")
-_WORD = re.compile(r"\S+")
 
 Prompt = EmphasisedText | list[dict[str, Any]]
 
@@ -37,7 +37,9 @@ class Turn:
     answer_start: int | None
 
 
-def write(example: Example, arm: Arm, setting: Setting, shots: Sequence[Example] = ()) -> Prompt:
+def write(
+    example: Example, arm: Arm, setting: Setting, shots: Sequence[Example] = (), strength: float = DEFAULT_STRENGTH
+) -> Prompt:
     """Return the prompt of an arm: text for ``raw``, messages for ``chat``.
 
     Args:
@@ -45,8 +47,9 @@ def write(example: Example, arm: Arm, setting: Setting, shots: Sequence[Example]
         arm: How it is written and emphasised.
         setting: With or without the model's chat template.
         shots: Answered examples for a few-shot arm.
+        strength: Nats of the arm's emphasis, for noise that fights with it.
     """
-    turn = _rewritten(_aimed(example, arm), arm, example)
+    turn = _rewritten(_aimed(example, arm, strength), arm, example)
     if setting == "chat":
         earlier = [
             message for shot in shots for message in _messages(Turn(_bare(shot), shot.answer_start), shot.target)
@@ -56,47 +59,22 @@ def write(example: Example, arm: Arm, setting: Setting, shots: Sequence[Example]
     return _inserted(turn, {0: lead}).text if lead else turn.text
 
 
-def _aimed(example: Example, arm: Arm) -> Turn:
+def _aimed(example: Example, arm: Arm, strength: float) -> Turn:
     """The prompt with the spans that the arm steers."""
-    spans = allowed(example, wished(example, arm), arm.trust)
+    spans = allowed(example, wished(example, arm, strength), arm.trust)
     return Turn(EmphasisedText(example.prompt.text, spans), example.answer_start)
 
 
-def wished(example: Example, arm: Arm) -> tuple[CharSpan, ...]:
+def wished(example: Example, arm: Arm, strength: float = DEFAULT_STRENGTH) -> tuple[CharSpan, ...]:
     """Return the spans that an arm would steer (or mark, or repeat), whatever a policy says of them."""
+    if arm.noise is not None:
+        return noisy(example, arm.noise, strength)
     return {
         "asked": lambda: example.prompt.spans,
         "other": lambda: example.other,
         "random": lambda: random_spans(example),
         "none": lambda: example.prompt.spans if arm.writing in ("marked", "repeated") else (),
     }[arm.emphasis]()
-
-
-def random_spans(example: Example) -> tuple[CharSpan, ...]:
-    """Draw a run of as many words as are emphasised, away from them where the prompt is long enough.
-
-    The draw depends on the example alone. Empty when the prompt has no other word.
-    """
-    text, asked = example.prompt.text, flatten(example.prompt.spans, 1.0)
-    words = [match.span() for match in _WORD.finditer(text, 0, _users(example))]
-    free = [not any(start < span.end and span.start < end for span in asked) for start, end in words]
-    count = len(free) - sum(free)
-    runs: list[tuple[int, int]] = []
-    for length in range(min(count, sum(free)), 0, -1):
-        runs = [
-            (first, first + length) for first in range(len(words) - length + 1) if all(free[first : first + length])
-        ]
-        if runs:
-            break
-    if not runs:
-        return ()
-    first, last = random.Random(f"random span:{example.id}").choice(runs)
-    return (CharSpan(words[first][0], words[last - 1][1]),)
-
-
-def _users(example: Example) -> int:
-    """Where the user's words end."""
-    return len(example.prompt.text) if example.answer_start is None else example.answer_start
 
 
 def _rewritten(turn: Turn, arm: Arm, example: Example) -> Turn:
@@ -108,7 +86,7 @@ def _rewritten(turn: Turn, arm: Arm, example: Example) -> Turn:
         turn = _inserted(turn, {place: "".join(piece for at, piece in pieces if at == place) for place, _ in pieces})
     elif arm.writing == "repeated":
         again = " ".join(text[span.start : span.end] for span in spans)
-        end = _users(example)
+        end = users(example)
         space = text[len(text[:end].rstrip()) : end]
         turn = _inserted(turn, {end: ("" if space else " ") + again + (space if space or end == len(text) else " ")})
     if arm.writing in ("marked", "repeated"):
@@ -139,7 +117,10 @@ def _messages(turn: Turn, answer: str | None = None) -> list[dict[str, Any]]:
     text, start = turn.text.text, turn.answer_start
     asked = text[:start].rstrip()
     spans = [
-        {"start": span.start, "end": min(span.end, len(asked))} for span in turn.text.spans if span.start < len(asked)
+        {"start": span.start, "end": min(span.end, len(asked))}
+        | ({} if span.strength is None else {"strength": span.strength})
+        for span in turn.text.spans
+        if span.start < len(asked)
     ]
     user: dict[str, Any] = {"role": "user", "content": asked} | ({"spans": spans} if spans else {})
     said = ("" if start is None else text[start:]) + (answer or "")

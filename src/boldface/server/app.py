@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -12,16 +13,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from boldface.emphasis.trust import DEFAULT_POLICY, Policy
-from boldface.engine.batching import Scheduler
 from boldface.engine.model import Model
 from boldface.profiles.profile import Profile
 from boldface.server import canaries, chat, completions, faults, listings, page, preview
 from boldface.server.gate import guard
 from boldface.server.guards import BODY_BYTES
-from boldface.server.hosting import Hosted, Hosts, find_offers, served_name
+from boldface.server.hosting import Hosted, Hosts, engine_of, find_offers, served_name
 from boldface.server.hosts import HostGuard
 from boldface.server.keys import KeyRing
 from boldface.server.limits import RequestLimits
+from boldface.server.logs import LOGGER
 from boldface.server.metrics import Metrics
 from boldface.server.service import ANSWER_TOKENS, Service
 from boldface.server.tracing import Traces
@@ -46,6 +47,7 @@ def create_app(
     texts: bool = False,
     check_profiles: bool = False,
     drain: float = DRAIN,
+    failed: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """Return an application that serves models in OpenAI's shape.
 
@@ -57,7 +59,7 @@ def create_app(
         policy: Which sources of text may emphasise, and how strongly.
         limits: What a request may ask for.
         ring: The keys; None lets everybody in.
-        scheduling: Options of :class:`boldface.engine.batching.Scheduler`.
+        scheduling: Options of :class:`boldface.engine.batching.Scheduler`, or of the engine that a model is for.
         answer_tokens: Longest answer to a chat that names none.
         body_bytes: The longest body of a request.
         origins: Pages of other origins that may ask (CORS).
@@ -66,6 +68,7 @@ def create_app(
         texts: Log what people and the model write.
         check_profiles: Measure at the start whether the default profiles still do what they did.
         drain: Seconds that running answers have to end when the server stops.
+        failed: Called, from another thread, when a model can answer no more; the reason is in the log.
 
     Raises:
         BoldfaceError: There is no model, two have the same name, or a profile does not fit.
@@ -79,7 +82,7 @@ def create_app(
         started: list[Hosted] = []
         try:
             for hosted in hosts.by_id.values():
-                await asyncio.to_thread(hosted.scheduler.start)
+                await asyncio.to_thread(hosted.scheduler.start, partial(_fail, hosted.id, failed))
                 started.append(hosted)
                 metrics.follow(hosted.id, hosted.scheduler.state)
                 if check_profiles and hosted.default is not None:
@@ -128,7 +131,13 @@ def _named(models: Model | Sequence[Model] | Mapping[str, Model]) -> list[tuple[
 
 def _host(name: str, model: Model, profiles: Sequence[Profile], scheduling: Mapping[str, Any]) -> Hosted:
     offers, default = find_offers(model, profiles)
-    return Hosted(name, model, Scheduler(model, **scheduling), offers, default)
+    engine = engine_of(model, scheduling)
+    return Hosted(name, model, offers, default, engine.capacity_tokens, scheduler=engine)
+
+
+def _fail(name: str, failed: Callable[[], None], error: BaseException) -> None:
+    LOGGER.critical("model_failed", exc_info=error, extra={"facts": {"model": name}})
+    failed()
 
 
 def _watch(hosted: Hosted, metrics: Metrics) -> None:

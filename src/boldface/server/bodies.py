@@ -111,6 +111,39 @@ Markup = Annotated[
 ]
 
 
+Detector = Literal[
+    "auto",
+    "instructions",
+    "evidence",
+    "evidence-model",
+    "bm25",
+    "embedding",
+    "likelihood",
+    "quotes",
+    "attention",
+    "looking",
+]
+
+
+class Auto(Body):
+    """What is detected and emphasised though nobody marked it."""
+
+    detector: Detector = Field(default="auto", description="Who looks for it.")
+    question: str | None = Field(default=None, description="What is asked; by default the user's last question.")
+    most: int | None = Field(default=None, ge=1, le=256, description="Most spans.")
+    least: float | None = Field(default=None, ge=0, le=1, description="Least confidence.")
+
+
+def _kind_of_auto(value: Any) -> str:
+    return {"<flag>": "<flag>", "<text>": "<text>"}.get(_kind(value), "<fields>")
+
+
+Automatic = Annotated[
+    Annotated[bool, Tag("<flag>")] | Annotated[Detector, Tag("<text>")] | Annotated[Auto, Tag("<fields>")],
+    Discriminator(_kind_of_auto),
+]
+
+
 class Boldface(Strengths):
     """What is emphasised and how. Its own strength is the default, for emphasis that names none."""
 
@@ -118,6 +151,10 @@ class Boldface(Strengths):
         default=False, description="Read markup in the text: true for Markdown bold, or a dialect's name."
     )
     spans: Annotated[list[PlacedSpan], Field(fail_fast=True)] | None = None
+    auto: Automatic | None = Field(
+        default=None,
+        description="Detect what to emphasise in text that may be emphasised: true, a detector's name, or more.",
+    )
     profile: str | None = Field(default=None, description="A profile that the server offers.")
     scope: Literal["all", "answer"] | None = Field(
         default=None, description="Which queries are steered; the profile's own."

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from boldface.engine.batching import TokenScore
-from boldface.engine.prompt_scores import prompt_scores
 from boldface.engine.steer import answer_room
 from boldface.server.answering import Job, answer, check_size
 from boldface.server.bodies import CompletionBody
@@ -58,7 +57,7 @@ async def _echo(service: Service, hosted: Hosted, reading: Reading, logprobs: in
     prompt = reading.prompt
     if logprobs is None:
         return Echo(prompt.text, ())
-    scores = await service.call(hosted, partial(prompt_scores, prompt=prompt, steering=reading.steering, best=logprobs))
+    scores = await service.scores(hosted, prompt, reading.steering, logprobs)
     places = prompt.offsets or ((0, 1),) * len(scores)
     return Echo(prompt.text, tuple(_written(hosted, *one) for one in zip(scores, places, strict=True)))
 

@@ -11,8 +11,9 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 
-from boldface.engine.batching import Piece, Request, Scheduler, Ticket
+from boldface.engine.batching import Piece, Request, Ticket
 from boldface.errors import StoppedError, TimeoutReachedError
+from boldface.server.hosting import Engine
 
 Result = TypeVar("Result")
 
@@ -36,7 +37,7 @@ class Exchange:
     """
 
     def __init__(
-        self, scheduler: Scheduler, requests: Sequence[Request | None], ended: Callable[[int, Piece], None]
+        self, scheduler: Engine, requests: Sequence[Request | None], ended: Callable[[int, Piece], None]
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[tuple[int, Piece]] = asyncio.Queue()

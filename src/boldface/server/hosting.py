@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from boldface.attention.geometry import transformer
 from boldface.engine.batching import Scheduler
 from boldface.engine.heads import Selected, select_heads, shipped_with
 from boldface.engine.model import Model
+from boldface.engine.vllm_engine import VllmEngine
+from boldface.engine.vllm_model import VllmModel
 from boldface.errors import BoldfaceError, HeadError, RequestError, UnknownModelError
 from boldface.profiles.catalogue import names
 from boldface.profiles.profile import Profile
+
+Engine = Scheduler | VllmEngine
+"""What runs a model for many requests at once."""
 
 
 class Offer(NamedTuple):
@@ -30,32 +36,29 @@ class Offer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Hosted:
-    """One model that is served.
+class Offered:
+    """A model as its requests are read: nothing here runs it.
 
     Attributes:
         id: What requests call it.
         model: The model.
-        scheduler: Runs it.
         offers: Profiles by name.
         default: The profile of requests that name none; None when they must name one to emphasise.
-        created: When it was loaded, seconds since 1970.
+        most: Most tokens of prompt and answer that whatever runs it takes; None for as many as the model does.
     """
 
     id: str
     model: Model
-    scheduler: Scheduler
     offers: Mapping[str, Offer]
     default: str | None
-    created: int = field(default_factory=lambda: int(time.time()))
+    most: int | None = None
 
     @property
     def context(self) -> int:
         """Most tokens of prompt and answer."""
         config = transformer(self.model.model).config.get_text_config()
-        limit = getattr(config, "max_position_embeddings", None)
-        most = self.scheduler.capacity_tokens
-        return min(limit, most) if isinstance(limit, int) else most
+        limits = [getattr(config, "max_position_embeddings", None), self.most]
+        return min((one for one in limits if isinstance(one, int)), default=sys.maxsize)
 
     @property
     def vocabulary(self) -> int:
@@ -79,6 +82,19 @@ class Hosted:
                 code="profile_not_found",
             )
         return self.offers[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosted(Offered):
+    """One model that is served.
+
+    Attributes:
+        scheduler: Runs it.
+        created: When it was loaded, seconds since 1970.
+    """
+
+    scheduler: Engine
+    created: int = field(default_factory=lambda: int(time.time()))
 
 
 class Hosts:
@@ -106,6 +122,18 @@ class Hosts:
                 f"The model {name[:100]!r} is not served.", f"Served are: {', '.join(self.by_id)}.", param="model"
             )
         return self.by_id[name]
+
+
+def engine_of(model: Model, scheduling: Mapping[str, Any]) -> Engine:
+    """Return what runs a model, not yet started.
+
+    Args:
+        model: The model.
+        scheduling: How: ``slots``, ``queue``, and for our own scheduler all that it takes.
+    """
+    if isinstance(model, VllmModel):
+        return VllmEngine(model, options=model.options, **scheduling)
+    return Scheduler(model, **scheduling)
 
 
 def served_name(model: Model) -> str:

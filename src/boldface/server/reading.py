@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from boldface.detection.detect import Detected
+from boldface.emphasis.chat import Template, render_chat
 from boldface.emphasis.dialects import parse_dialect
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
@@ -17,7 +19,8 @@ from boldface.engine.prompts import Rendered, render_prompt
 from boldface.engine.steer import answer_room
 from boldface.errors import AlignmentError, ContextLengthError, EmphasisError, RequestError
 from boldface.server.bodies import Boldface, ChatBody, ChatMessage, CompletionBody, PlacedSpan, Strengths
-from boldface.server.hosting import Hosted, Offer
+from boldface.server.detecting import detect_in, moved, wanted
+from boldface.server.hosting import Offer, Offered
 from boldface.server.limits import Asked, RequestLimits, check
 from boldface.steering.plan import Steering
 
@@ -34,7 +37,9 @@ class Reading:
         offer: The profile; None when there is none.
         strength: Default strength in nats.
         said: Whether the request says anything about emphasis.
-        spans: Emphasised spans, as the request names them or as its markup says.
+        spans: Emphasised spans, as the request names them, as its markup says or as they were detected.
+        detected: What was detected; None where nothing was looked for.
+        messages: Of a chat, its messages as the template gets them, without markup and emphasis.
     """
 
     prompt: EncodedPrompt
@@ -45,6 +50,8 @@ class Reading:
     strength: float = DEFAULT_STRENGTH
     said: bool = False
     spans: int = 0
+    detected: Detected | None = None
+    messages: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def emphasised(self) -> int:
@@ -57,8 +64,17 @@ class Reading:
         return max((abs(span.strength) for span in self.steering.spans), default=0.0)
 
 
-def read_chat(hosted: Hosted, body: ChatBody, policy: Policy, limits: RequestLimits) -> Reading:
+def read_chat(
+    hosted: Offered, body: ChatBody, policy: Policy, limits: RequestLimits, template: Template | None = None
+) -> Reading:
     """Read the prompt of a chat.
+
+    Args:
+        hosted: The model.
+        body: The request.
+        policy: Which sources may emphasise.
+        limits: What a request may ask for.
+        template: Renders plain messages; the chat template of the tokenizer unless given.
 
     Raises:
         BoldfaceError: It cannot be had, or may not.
@@ -76,14 +92,23 @@ def read_chat(hosted: Hosted, body: ChatBody, policy: Policy, limits: RequestLim
     messages = [_message(one, [span for _, span in named[index]]) for index, one in enumerate(body.messages)]
     if "developer" not in str(tokenizer.chat_template):
         messages = [{**one, "role": "system"} if one["role"] == "developer" else one for one in messages]
+    auto = wanted(said, limits)
+    detected: Detected | None = None
     try:
+        if auto is not None:
+            detected = detect_in(messages, auto, policy, default=default, markup=_markup(said))
+            messages = detected.messages
         governed = govern(messages, policy, default=default, markup=_markup(said))
     except EmphasisError as error:
         owns = [len(message.spans or ()) for message in body.messages]
         raise type(error)(_in_its_place(error.message, owns, named), error.hint) from None
-    spans = max(spans, governed.wished if said.markup else 0)
+    spans = max(spans, governed.wished if said.markup or auto else 0)
     check(Asked(spans=spans), limits)
-    rendered = render_prompt(tokenizer, governed.messages, chat=True, allowed_roles=governed.roles)
+    if template is None:
+        rendered = render_prompt(tokenizer, governed.messages, chat=True, allowed_roles=governed.roles)
+    else:
+        text = render_chat(governed.messages, template, allowed_roles=governed.roles)
+        rendered = Rendered(text, add_special_tokens=False)
     reading = _encode(hosted, rendered, said, offer, default)
     return _checked(
         replace(
@@ -92,12 +117,14 @@ def read_chat(hosted: Hosted, body: ChatBody, policy: Policy, limits: RequestLim
             protected=governed.protected,
             said=body.boldface is not None or spans > 0,
             spans=spans,
+            detected=detected,
+            messages=tuple(_plain(message) for message in governed.messages),
         ),
         limits,
     )
 
 
-def read_texts(hosted: Hosted, body: CompletionBody, policy: Policy, limits: RequestLimits) -> list[Reading]:
+def read_texts(hosted: Offered, body: CompletionBody, policy: Policy, limits: RequestLimits) -> list[Reading]:
     """Read the prompts of completions; what they say is the user's.
 
     Raises:
@@ -109,19 +136,25 @@ def read_texts(hosted: Hosted, body: CompletionBody, policy: Policy, limits: Req
     prompts: Sequence[str | list[int]] = body.prompts
     named = _placed(said.spans, len(prompts), "prompt")
     check(Asked(spans=len(said.spans or ())), limits)
+    auto = wanted(said, limits)
     readings: list[Reading] = []
     for index, prompt in enumerate(prompts):
         where = f"prompt[{index}]" if len(prompts) > 1 else "prompt"
         if isinstance(prompt, list):
             answer_room(len(prompt), 0, hosted.context)
-            if named[index] or said.markup:
+            if named[index] or said.markup or auto:
                 raise RequestError("A prompt of token ids cannot be emphasised.", "Send it as text.", param=where)
             reading = Reading(_given(hosted, prompt, where), Steering())
         else:
             _check_length(hosted, [prompt])
             try:
                 message = {"role": "user", "content": prompt, "spans": [span for _, span in named[index]]}
-                governed = govern([message], policy, default=default, markup=_markup(said))
+                messages: list[dict[str, Any]] = [message]
+                detected: Detected | None = None
+                if auto is not None:
+                    detected = moved(detect_in(messages, auto, policy, default=default, markup=_markup(said)), index)
+                    messages = detected.messages
+                governed = govern(messages, policy, default=default, markup=_markup(said))
                 text = _text_of(governed)
                 reading = _encode(hosted, Rendered(text, add_special_tokens=True), said, offer, default)
             except EmphasisError as error:
@@ -133,6 +166,7 @@ def read_texts(hosted: Hosted, body: CompletionBody, policy: Policy, limits: Req
                 refused=tuple(replace(one, message=index) for one in governed.refused),
                 protected=tuple(replace(one, message=index) for one in governed.protected),
                 spans=max(len(named[index]), len(text.spans)),
+                detected=detected,
             )
         readings.append(_checked(replace(reading, said=body.boldface is not None), limits))
     return readings
@@ -147,7 +181,7 @@ _FAR = 2
 """Prompts that are so many times too long are refused before templates, markup and alignment look at them."""
 
 
-def _check_length(hosted: Hosted, texts: Iterable[str]) -> None:
+def _check_length(hosted: Offered, texts: Iterable[str]) -> None:
     """Refuse texts that are far too long: what follows costs more than tokens do, and markup may make them shorter."""
     text, most = "\n".join(texts).encode(errors="replace").decode(), _FAR * hosted.context
     if len(text) <= most:
@@ -185,7 +219,7 @@ def _text_of(governed: Governed) -> EmphasisedText:
     return EmphasisedText(message["content"], tuple(spans))
 
 
-def _encode(hosted: Hosted, rendered: Rendered, said: Boldface, offer: Offer | None, default: float) -> Reading:
+def _encode(hosted: Offered, rendered: Rendered, said: Boldface, offer: Offer | None, default: float) -> Reading:
     prompt = rendered.encode(hosted.model.tokenizer, default=default, overlap=said.overlap)
     if not prompt.ids:
         raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
@@ -202,7 +236,7 @@ def _encode(hosted: Hosted, rendered: Rendered, said: Boldface, offer: Offer | N
     return Reading(prompt, steering, offer=offer, strength=default)
 
 
-def _given(hosted: Hosted, ids: list[int], where: str) -> EncodedPrompt:
+def _given(hosted: Offered, ids: list[int], where: str) -> EncodedPrompt:
     """Take a prompt that comes as token ids."""
     tokenizer = hosted.model.tokenizer
     size = hosted.vocabulary
@@ -273,3 +307,7 @@ def _in_its_place(words: str, owns: Sequence[int], named: _Named) -> str:
         return f"boldface.spans[{named[message][behind][0]}]" if 0 <= behind < len(named[message]) else found[0]
 
     return _SPAN.sub(place, words, count=1)
+
+
+def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in message.items() if key != "spans"}

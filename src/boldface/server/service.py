@@ -6,17 +6,23 @@ import asyncio
 import hashlib
 import itertools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 import torch
 
+from boldface.emphasis.tokens import EncodedPrompt
 from boldface.emphasis.trust import Policy
+from boldface.engine.batching import TokenScore
 from boldface.engine.model import Model
+from boldface.engine.prompt_scores import prompt_scores
+from boldface.engine.vllm_engine import VllmEngine
 from boldface.errors import QueueFullError
 from boldface.server.hosting import Hosted, Hosts
 from boldface.server.metrics import Metrics
+from boldface.steering.plan import Steering
 
 Result = TypeVar("Result")
 
@@ -70,14 +76,29 @@ class Service:
 
         Raises:
             QueueFullError: Too many wait for that already.
+            RouteError: The engine runs no functions.
         """
+        return await self._asked(lambda: hosted.scheduler.call(function))
+
+    async def scores(self, hosted: Hosted, prompt: EncodedPrompt, steering: Steering, best: int) -> list[TokenScore]:
+        """Return the score of every token of a prompt, see :func:`boldface.engine.prompt_scores.prompt_scores`.
+
+        Raises:
+            QueueFullError: Too many wait for that already.
+        """
+        engine = hosted.scheduler
+        if isinstance(engine, VllmEngine):
+            return await self._asked(lambda: engine.scores(prompt.ids, steering, best))
+        return await self.call(hosted, partial(prompt_scores, prompt=prompt, steering=steering, best=best))
+
+    async def _asked(self, ask: Callable[[], Future[Result]]) -> Result:
         if self._calls >= MOST_CALLS:
             raise QueueFullError(
                 f"{self._calls} requests wait to have a prompt looked at.", "Wait a moment, and ask again."
             )
         self._calls += 1
         try:
-            return await asyncio.wrap_future(hosted.scheduler.call(function))
+            return await asyncio.wrap_future(ask())
         finally:
             self._calls -= 1
 
@@ -89,5 +110,7 @@ class Service:
 def fingerprint(hosted: Hosted) -> str:
     """Return what seeds depend on besides the request: another one may draw other words from the same seed."""
     model = hosted.model.model
-    facts = (version("boldface"), torch.__version__, hosted.id, str(next(model.parameters()).dtype))
+    facts = [version("boldface"), torch.__version__, hosted.id, str(next(model.parameters()).dtype)]
+    if isinstance(hosted.scheduler, VllmEngine):
+        facts.append("vllm")
     return "fp_" + hashlib.sha256("\n".join(facts).encode()).hexdigest()[:10]

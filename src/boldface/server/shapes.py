@@ -63,6 +63,25 @@ class ProtectedSpan(TypedDict):
     strength: float
 
 
+class DetectedSpan(TypedDict):
+    """Words that were detected: characters ``[start, end)`` of a message's text, and how sure the detector is."""
+
+    message: int
+    start: int
+    end: int
+    text: str
+    confidence: float
+    reason: str
+    detector: str
+
+
+class Detection(TypedDict):
+    """What was detected, the surest first, and how many characters of which source were not looked at."""
+
+    spans: list[DetectedSpan]
+    unread: dict[str, int]
+
+
 class MovedToken(TypedDict):
     """How much attention a token of the prompt gets from the last one, unsteered and steered."""
 
@@ -100,6 +119,7 @@ class Steered(TypedDict):
     widened: list[CharRange]
     refused: list[RefusedSpan]
     protected: list[ProtectedSpan]
+    auto: NotRequired[Detection]
     explain: NotRequired[Explained]
 
 
@@ -250,6 +270,7 @@ class Preview(TypedDict):
     profile: str | None
     strength: float | None
     prompt_tokens: int
+    auto: NotRequired[Detection]
 
 
 class ProfileNames(TypedDict):

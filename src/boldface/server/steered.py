@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from boldface.emphasis.tokens import EncodedPrompt
+from boldface.server.detecting import told as detection
 from boldface.server.reading import Reading
 from boldface.server.shapes import CharRange, Preview, Steered, SteeredToken
 
@@ -36,6 +37,8 @@ def steered(
         "refused": [asdict(one) for one in reading.refused],
         "protected": [asdict(one) for one in reading.protected],
     }
+    if reading.detected is not None:
+        told["auto"] = detection(reading.detected)
     if explained is not None:
         told["explain"] = explained
     return cast(Steered, told)
@@ -61,6 +64,8 @@ def preview(model: str, reading: Reading) -> Preview:
         "strength": reading.strength,
         "prompt_tokens": len(prompt.ids),
     }
+    if reading.detected is not None:
+        told["auto"] = detection(reading.detected)
     return cast(Preview, told)
 
 

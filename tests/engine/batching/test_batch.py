@@ -14,10 +14,10 @@ from boldface.engine.batching.bias import Group
 from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.joining import Joining
 from boldface.engine.batching.layer import Turn
-from boldface.engine.batching.prefixes import Prefixes
 from boldface.engine.batching.ticket import Ticket
 from boldface.engine.batching.views import View, views
 from boldface.engine.batching.words import Bytes
+from boldface.engine.caches.blocks import Prefixes
 from boldface.engine.model import Model
 from boldface.testing.models import ARCHITECTURES, tiny
 from boldface.testing.sample import signed_gains

@@ -11,8 +11,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from boldface.emphasis.span import TokenSpan
+from boldface.emphasis.emphasise import emphasise
+from boldface.emphasis.span import EmphasisedText, TokenSpan
 from boldface.engine.batching import Scheduler
+from boldface.engine.caches.shelf import Shelf
+from boldface.engine.steer import prepare
 from boldface.errors import (
     AlignmentError,
     BoldfaceError,
@@ -108,6 +111,40 @@ def test_prefixes_change_nothing(byte_model, tools, serve):
         assert heard.last().usage == (len(IDS), cached, 12)
         assert tools.same(wanted, heard.ids, tools.alone(wanted))
     assert scheduler.state().prefix_hits == 3
+
+
+def test_steered_prefixes_are_shared_by_who_steers_alike(byte_model, tools, serve):
+    """A steered beginning is taken under the same strengths and gains, by either rule of fixed nats, by no other."""
+    scheduler, weaker = serve(), TokenSpan(SPAN.start, SPAN.end, SPAN.strength / 2)
+    first, again = tools.request(IDS, [SPAN]), tools.request([*IDS[:-2], 7, 8], [SPAN])
+    flat, weak = tools.request(IDS, [SPAN], rule="flat"), tools.request(IDS, [weaker])
+    others = tools.request(IDS, [SPAN], gains=HeadGains([(0, 2)]))
+    for wanted, cached in ((first, 0), (again, 32), (flat, 32), (weak, 0), (others, 0), (weak, 32), (first, 32)):
+        heard = tools.ask(scheduler, wanted)
+        assert heard.last().usage == (len(IDS), cached, 12)
+        assert tools.same(wanted, heard.ids, tools.alone(wanted))
+
+
+def test_documents_are_taken_from_files(byte_model, tools, serve, tmp_path):
+    """A scheduler finds what was read into a file, steered; a file that is damaged since is not taken."""
+    shelf, words = Shelf(tmp_path), "Ada wrote the first program, and Charles built most of the machine."
+    gains = HeadGains({(0, 1): 1.0, (1, 2): 0.5})
+    document = byte_model.read(emphasise(words, "Charles", strength=3.0), heads=gains, raw=True)
+    path = document.save(shelf, "ada").path
+    prompt = document.recipe.prompt(EmphasisedText("Who wrote?"), steered=True)
+    prepared = prepare(byte_model.model, byte_model.tokenizer, [prompt], **document.recipe.how())
+    wanted = tools.request(prepared.rows.prompts[0].ids, prepared.steerings[0].spans, gains=gains)
+    known = len(words) // 32 * 32
+    scheduler = serve(documents=shelf)
+    heard = tools.ask(scheduler, wanted)
+    assert heard.last().usage.cached_tokens == known > words.index("Charles")
+    assert tools.same(wanted, heard.ids, tools.alone(wanted))
+    scheduler.stop()
+    late = serve(documents=shelf)
+    path.write_bytes(path.read_bytes()[:-1])
+    heard = tools.ask(late, wanted)
+    assert heard.last().usage.cached_tokens == 0
+    assert tools.same(wanted, heard.ids, tools.alone(wanted))
 
 
 def test_the_last_piece_tells_all(byte_model, tools, serve):

@@ -69,9 +69,14 @@ class Answer:
         """Seconds since its prompt was begun."""
         return 0.0 if self._begun is None else time.monotonic() - self._begun
 
-    def begin(self, cached: int) -> None:
-        """Note that its prompt is begun now, so many tokens of it being there already."""
-        self._begun, self.cached = time.monotonic(), cached
+    def begin(self, cached: int, at: float | None = None) -> None:
+        """Note that its prompt is begun, so many tokens of it being there already.
+
+        Args:
+            cached: Those tokens.
+            at: Second of ``time.monotonic`` at which it was begun; now unless given.
+        """
+        self._begun, self.cached = time.monotonic() if at is None else at, cached
 
     def use(self, routes: Mapping[int, Collection[str]]) -> None:
         """Note routes that carried its bias."""
@@ -87,13 +92,10 @@ class Answer:
 
     def take(self, logits: Tensor) -> None:
         """Choose the next token by the logits, (vocabulary,), and tell what can be told."""
-        self._next(*self._choice.choose(logits))
+        self.take_chosen(*self._choice.choose(logits))
 
-    def take_likeliest(self, token: int) -> None:
-        """Take the likeliest token, where ``is_plain``."""
-        self._next(token, None)
-
-    def _next(self, token: int, score: TokenScore | None) -> None:
+    def take_chosen(self, token: int, score: TokenScore | None = None) -> None:
+        """Take a token that was chosen elsewhere: the likeliest where ``is_plain``, or what another engine drew."""
         if self._first is None:
             self._first = time.monotonic()
         self.ids.append(token)

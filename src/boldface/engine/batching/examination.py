@@ -20,12 +20,13 @@ from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.joining import Joining
 from boldface.engine.batching.layer import Turn
 from boldface.engine.batching.pieces import Piece
-from boldface.engine.batching.prefixes import Prefixes
 from boldface.engine.batching.request import Request
 from boldface.engine.batching.sampling import Sampling
 from boldface.engine.batching.ticket import Ticket
 from boldface.engine.batching.views import Views, views
 from boldface.engine.batching.words import Bytes
+from boldface.engine.caches.blocks import Prefixes
+from boldface.engine.caches.memory import rope_types
 from boldface.engine.model import Model
 from boldface.errors import UnsupportedModelError
 from boldface.profiles.heads import HeadGains
@@ -61,16 +62,8 @@ def _reasons(model: Model) -> Iterator[str]:
     for name in ("position_ids", "past_key_values", "logits_to_keep"):
         if name not in taken:
             yield f"its forward takes no {name}"
-    for kind in {"dynamic", "longrope"} & _rope_types(getattr(config, "rope_parameters", None)):
+    for kind in {"dynamic", "longrope"} & rope_types(getattr(config, "rope_parameters", None)):
         yield f"its positions ({kind}) depend on the longest row of a batch"
-
-
-def _rope_types(parameters: object) -> set[str]:
-    if not isinstance(parameters, dict):
-        return set()
-    nested = set().union(*(_rope_types(value) for value in parameters.values()))
-    own = parameters.get("rope_type")
-    return nested | {own} if isinstance(own, str) else nested
 
 
 def _try(model: Model, found: Views) -> None:

@@ -14,8 +14,9 @@ from boldface.attention.positions import by_kind
 from boldface.engine.batching.answer import Answer
 from boldface.engine.batching.layer import Seam, Turn
 from boldface.engine.batching.pieces import Mass
-from boldface.engine.batching.prefixes import Prefixes
+from boldface.engine.caches.blocks import Prefixes
 from boldface.steering.plan import Plan, build_plan
+from boldface.steering.prefix_law import trace
 
 
 class Joining:
@@ -46,9 +47,8 @@ class Joining:
             self.plan = build_plan(
                 [steering], [len(self.ids)], geometry(model).heads, padding="right", device=self._device
             )
-        plain = len(self.ids) if self.plan is None else self.plan.earliest_start
-        self._plain = plain
-        self.cache, self._read = prefixes.find(self.ids, min(plain, len(self.ids) - 1))
+        self._trace = trace(self.ids, steering)
+        self.cache, self._read = prefixes.recall(self._trace, len(self.ids) - 1)
         answer.begin(self._read)
         self._masses: list[Masses] = []
         self._measures = answer.request.measure and self.plan is not None and _can_measure(seams)
@@ -96,7 +96,7 @@ class Joining:
         self._read = stop
         if not is_last:
             return stop - start, None
-        self._prefixes.keep(self.ids, self._plain, self.cache)
+        self._prefixes.keep(self._trace, self.cache)
         self.answer.use({layer: steering.used for layer, steering in self._layers.items()})
         if measured:
             self.answer.mass = self._mass()

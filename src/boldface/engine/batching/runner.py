@@ -13,8 +13,8 @@ from boldface.engine.batching.batch import Batch, Row
 from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.joining import Joining
 from boldface.engine.batching.layer import Turn
-from boldface.engine.batching.prefixes import Prefixes
 from boldface.engine.batching.views import Views
+from boldface.engine.caches.blocks import Prefixes
 from boldface.engine.model import Model
 
 WHILE_IDLE = 8
@@ -163,7 +163,7 @@ class Runner:
             if row.plan is not None and len(answer.ids) == 1:
                 answer.use({layer: (self._hold.seams[layer].route,) for layer in row.plan.gains})
             if answer.is_plain:
-                answer.take_likeliest(likeliest)
+                answer.take_chosen(likeliest)
             else:
                 answer.take(logits)
             row.token = answer.ids[-1]

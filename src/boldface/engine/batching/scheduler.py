@@ -13,26 +13,21 @@ import torch
 
 from boldface.attention.geometry import transformer
 from boldface.engine.batching.answer import Answer, Listener
+from boldface.engine.batching.checking import check_request
 from boldface.engine.batching.examination import examine
 from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.layer import Turn
 from boldface.engine.batching.pieces import FinishReason, Load
-from boldface.engine.batching.prefixes import Prefixes
 from boldface.engine.batching.request import Request
 from boldface.engine.batching.runner import Runner
 from boldface.engine.batching.ticket import Ticket
 from boldface.engine.batching.words import Bytes
+from boldface.engine.caches.blocks import Prefixes
+from boldface.engine.caches.owner import lasting_owner
+from boldface.engine.caches.shelf import Shelf
+from boldface.engine.caches.shelved import Shelved
 from boldface.engine.model import Model
-from boldface.errors import (
-    AlignmentError,
-    ContextLengthError,
-    QueueFullError,
-    RouteError,
-    SamplingError,
-    SpanError,
-    StoppedError,
-)
-from boldface.steering.plan import check_heads
+from boldface.errors import QueueFullError, StoppedError
 
 Result = TypeVar("Result")
 
@@ -53,6 +48,7 @@ class Scheduler:
         capacity_tokens: Most tokens whose keys and values are held, padding included: as many rows as run, each as
             wide as the longest prompt with the longest answer it may get. Their tables are rounded up from there.
         prefix_bytes: Most memory for the beginnings of prompts.
+        documents: Files of beginnings that were read before; those that are there now.
         queue: Most requests that wait.
         chunk: Tokens of prompts that are read between two steps.
     """
@@ -64,6 +60,7 @@ class Scheduler:
         slots: int = SLOTS,
         capacity_tokens: int | None = None,
         prefix_bytes: int = PREFIX_BYTES,
+        documents: Shelf | None = None,
         queue: int = QUEUE,
         chunk: int = CHUNK,
     ) -> None:
@@ -78,7 +75,8 @@ class Scheduler:
         self._spell = Bytes(model.tokenizer)
         self._turn = Turn()
         self._hold = Hold(model, self._turn)
-        self._prefixes = Prefixes(prefix_bytes)
+        shelved = {} if documents is None else Shelved(documents, lasting_owner(model))
+        self._prefixes = Prefixes(prefix_bytes, shelved)
         self._runner: Runner | None = None
         self._changed = threading.Condition()
         self._queue: deque[Answer] = deque()
@@ -86,15 +84,18 @@ class Scheduler:
         self._thread: threading.Thread | None = None
         self._is_open = self._is_draining = False
 
-    def start(self) -> None:
+    def start(self, failed: Callable[[BaseException], None] | None = None) -> None:
         """Take the model and begin to answer.
+
+        Args:
+            failed: Told, in the scheduler's thread, what ended it when nobody had stopped it.
 
         Raises:
             UnsupportedModelError: When the model cannot be batched exactly.
             ModelBusyError: When it is steered by somebody else.
         """
         begun: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, args=(begun,), name="boldface-scheduler", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(begun, failed), name="boldface-scheduler", daemon=True)
         self._thread.start()
         begun.result()
 
@@ -131,7 +132,12 @@ class Scheduler:
             StoppedError: When the scheduler does not run.
             BoldfaceError: When the request makes no sense for this model.
         """
-        self._check(request)
+        check_request(
+            request,
+            heads=self.model.geometry.heads,
+            most=min(self._context, self.capacity_tokens),
+            vocabulary=self._vocabulary,
+        )
         ticket = Ticket(self._wake)
         answer = Answer(request, ticket, listener, self.model.tokenizer, self._spell, self._ends)
         with self._changed:
@@ -187,35 +193,11 @@ class Scheduler:
     def _running(self) -> int:
         return 0 if self._runner is None else sum(not answer.is_over for answer in self._runner.answers)
 
-    def _check(self, request: Request) -> None:
-        """Refuse what this model cannot do, before anything runs."""
-        length, wanted = len(request.prompt.ids), request.sampling.max_tokens
-        if not length:
-            raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
-        most = min(self._context, self.capacity_tokens)
-        if length + wanted > most:
-            raise ContextLengthError(
-                f"{length} prompt tokens and {wanted} new ones exceed the {most} that fit.",
-                f"Shorten the prompt or ask for at most {max(0, most - length)} new tokens.",
-            )
-        steering = request.steering
-        check_heads(steering.gains, self.model.geometry.heads)
-        if steering.spans and steering.spans[-1].end > length:
-            raise SpanError(f"{steering.spans[-1]} ends beyond the prompt of {length} tokens.", "Spans are half-open.")
-        if steering.rule == "share" and not steering.is_null:
-            raise RouteError(
-                "Rule 'share' is not batched: its bias depends on the scores.", "Use rule 'pasta' or 'flat'."
-            )
-        if odd := [token for token in request.sampling.logit_bias if token >= self._vocabulary]:
-            raise SamplingError(
-                f"logit_bias names token {odd[0]}.", f"Tokens go to {self._vocabulary - 1}.", param="logit_bias"
-            )
-
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
 
-    def _run(self, begun: Future[None]) -> None:
+    def _run(self, begun: Future[None], failed: Callable[[BaseException], None] | None) -> None:
         """Be the scheduler's thread: serve with the model to oneself, and let it go for every call in between."""
         error: BaseException | None = None
         try:
@@ -245,6 +227,8 @@ class Scheduler:
             self._close(error)
             if not begun.done():
                 begun.set_exception(error or RuntimeError("The scheduler ended before it began."))
+            elif error is not None and failed is not None:
+                failed(error)
 
     def _serve(self, runner: Runner) -> bool:
         """Take turns until there is a call (False) or the end (True)."""

@@ -1,0 +1,1 @@
+"""Spans nobody marked: who proposes them, and which of them are emphasised."""

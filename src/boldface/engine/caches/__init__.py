@@ -1,0 +1,1 @@
+"""Keys and values that outlive a call: what may be reused, and where it is kept."""

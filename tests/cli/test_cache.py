@@ -1,0 +1,101 @@
+"""``boldface cache``: a document is read once, and answers, is listed and is removed by name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import boldface as package
+
+TEXT = "Ada wrote the **first program**. Charles built the machine.\n"
+HEADS = "L0H1, L1H0, L1H3=0.5"
+
+
+@pytest.fixture
+def kept(boldface, tiny, tmp_path):
+    """Run ``boldface cache`` with a cache folder of its own."""
+
+    def run(verb, *words, input=None):
+        where = ("--cache", tmp_path / "cache")
+        named = ("--model", tiny) if verb in ("build", "ask") else ()
+        return boldface("cache", verb, *words, *named, *where, input=input)
+
+    return run
+
+
+@pytest.fixture
+def document(tmp_path):
+    """A file with emphasis in it."""
+    path = tmp_path / "On Ada (1).md"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def test_built_asked_listed_and_cleared(kept, document, tiny):
+    """One document on its way; the answer is that of steering the whole prompt, and the file is not for others."""
+    built = kept("build", document, "--heads", HEADS)
+    assert (built.exit_code, built.stdout) == (0, "On-Ada-1\n")
+    asked = kept("ask", "On-Ada-1", "Who wrote?", "--json", "--max-new-tokens", 8)
+    assert asked.exit_code == 0, asked.stderr
+    said = json.loads(asked.stdout)
+    prompt = TEXT.rstrip("\n") + "\n\nWho wrote?"
+    expected = package.load(str(tiny)).generate(prompt, heads=HEADS, max_new_tokens=8)
+    assert said["answer"] == expected.text
+    assert said["steered"]["tokens"] == expected.report()["tokens"] != []
+    assert said["steered"]["cached_tokens"] > len("Ada wrote the first program. Charles built")
+    plain = kept("ask", "On-Ada-1", "Who wrote?", "--max-new-tokens", 8)
+    assert plain.stdout == expected.text + "\n"
+    assert "read for the question" in plain.stderr
+    [row] = json.loads(kept("list", "--json").stdout)
+    assert (row["name"], row["questions"], row["emphasised"], row["problem"]) == ("On-Ada-1", "steered", 13, "")
+    assert "On-Ada-1" in kept("list").stdout
+    assert kept("clear", "On-Ada-1").exit_code == 0
+    assert json.loads(kept("list", "--json").stdout) == []
+
+
+def test_options_of_building(kept, document):
+    """Name, place and strength of the emphasis, plain questions, standard input, and no markup."""
+    assert (
+        kept("build", "-", "--name", "a", "--heads", HEADS, "--questions", "plain", "-e", "Ada", input=TEXT).exit_code
+        == 0
+    )
+    assert kept("build", document, "--name", "b", "--no-markup", "--between", " ").exit_code == 0
+    rows = {row["name"]: row for row in json.loads(kept("list", "--json").stdout)}
+    assert {name: (row["questions"], row["emphasised"]) for name, row in rows.items()} == {
+        "a": ("plain", 16),
+        "b": ("steered", 0),
+    }
+    assert rows["b"]["tokens"] > rows["a"]["tokens"]  # the asterisks
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("build", "-"), 2, "no name"),
+        (("build", "-", "--name", "../x"), 2, "is no name"),
+        (("ask", "nothing", "Who?"), 3, "Nothing is kept"),
+        (("clear",), 2, "Say what to clear"),
+        (("clear", "a", "--all"), 2, "Say what to clear"),
+        (("clear", "nothing"), 3, "Nothing is kept"),
+    ],
+)
+def test_refused(kept, words, code, says):
+    """What cannot be done says so, with the exit code of its kind."""
+    done = kept(*words, input="A text.")
+    assert done.exit_code == code
+    assert says in done.stderr
+
+
+def test_damaged_files_are_told_and_cleared(kept, document, tmp_path):
+    """A damaged file is refused when asked, told when listed, and goes with the others."""
+    kept("build", document, "--heads", HEADS, "--name", "a")
+    [path] = (tmp_path / "cache" / "documents").glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-5])
+    asked = kept("ask", "a", "Who?")
+    assert (asked.exit_code, "damaged" in asked.stderr) == (2, True)
+    listed = kept("list")
+    assert listed.exit_code == 0
+    assert "damaged" in listed.stderr
+    assert kept("clear", "--all").exit_code == 0
+    assert not path.exists()

@@ -1,0 +1,87 @@
+"""The places of vLLM that the part for GPUs takes hold of."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from boldface.errors import RouteError, UnsupportedModelError
+
+pytestmark = pytest.mark.vllm
+
+
+def test_this_vllm_fits():
+    """Every place is as the code expects it."""
+    from boldface.vllm.gpu import install
+
+    install.check()
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "says"),
+    [
+        ("vllm.v1.attention.backends.triton_attn", "TritonAttentionMetadata", "has no block_table"),
+        ("vllm.v1.worker.gpu.input_batch", "InputBatch", "has no idx_mapping"),
+    ],
+)
+def test_a_field_that_is_gone_is_refused(place, name, says, monkeypatch):
+    """With its name, before anything is touched."""
+    from boldface.vllm.gpu import install
+
+    monkeypatch.setattr(f"{place}.{name}", type(name, (), {}))
+    with pytest.raises(RouteError, match=says):
+        install.check()
+
+
+def test_another_layout_of_the_cache_is_refused(monkeypatch):
+    """The kernel reads pages as vLLM's own does; where that changes, nothing starts."""
+    from vllm.v1.attention.backends.triton_attn import TritonAttentionImpl
+
+    from boldface.vllm.gpu import install
+
+    def forward(self, layer, query, key, value, kv_cache, attn_metadata, output):
+        return kv_cache.unbind(1)
+
+    monkeypatch.setattr(TritonAttentionImpl, "forward", forward)
+    with pytest.raises(RouteError, match="laid out otherwise"):
+        install.check()
+
+
+@pytest.fixture
+def plain_config():
+    """What an engine without anything unusual is configured for, by the classes of this vLLM."""
+    from vllm.config import CacheConfig, ModelConfig, ParallelConfig, VllmConfig
+
+    assert {"speculative_config", "kv_transfer_config"} <= set(VllmConfig.__dataclass_fields__)
+    assert hasattr(ModelConfig, "is_mm_prefix_lm") and hasattr(ModelConfig, "is_diffusion")
+    return SimpleNamespace(
+        parallel_config=ParallelConfig(),
+        cache_config=CacheConfig(),
+        model_config=SimpleNamespace(is_mm_prefix_lm=False, is_diffusion=False),
+        speculative_config=None,
+        kv_transfer_config=None,
+    )
+
+
+def test_what_cannot_be_steered_is_refused(plain_config):
+    """A plain engine starts; each unusual one is refused by name, and so is a config that does not tell."""
+    from boldface.vllm.gpu.refusals import REFUSED, refuse
+
+    refuse(plain_config)
+    for name, path, _ in REFUSED:
+        whole = SimpleNamespace()
+        for _, other, no in REFUSED:
+            part, _, field = other.rpartition(".")
+            if part and not hasattr(whole, part):
+                setattr(whole, part, SimpleNamespace())
+            setattr(getattr(whole, part) if part else whole, field, no)
+        refuse(whole)
+        part, _, field = path.rpartition(".")
+        holder = getattr(whole, part) if part else whole
+        setattr(holder, field, 2)
+        with pytest.raises(UnsupportedModelError, match=name):
+            refuse(whole)
+        delattr(holder, field)
+        with pytest.raises(UnsupportedModelError, match="may be on"):
+            refuse(whole)
