@@ -29,7 +29,7 @@ VLLM_OLDEST_TESTS := tests/vllm
 # The kernels for GPUs are tested in Triton's interpreter, which needs no GPU, only 1 GB.
 TRITON := 3.9.0
 
-.PHONY: help demo test test-newest test-oldest vllm-test vllm-test-newest vllm-test-oldest \
+.PHONY: help demo test test-newest test-oldest vllm-test vllm-test-newest vllm-test-oldest vllm-test-gpu \
         gpu-test check format playground docs bench vllm-bench clean
 
 help:  ## say what there is
@@ -54,13 +54,18 @@ playground/node_modules/.ready: playground/package-lock.json
 	  npm ci --prefix playground --silent --no-audit --no-fund && touch $@ \
 	  || echo "npm ci failed: the playground's tests are skipped"; fi
 
-vllm-test: vllm-test-newest vllm-test-oldest  ## the tests inside vLLM, in an environment of their own (2.5 GB)
+vllm-test: vllm-test-newest vllm-test-oldest vllm-test-gpu  ## the tests inside vLLM, in an environment of their own (2.5 GB)
 
 vllm-test-newest: $(VLLM)/.ready
 	@[ ! -f $< ] || $(VLLM_PYTEST) $(VLLM_TESTS) $(ARGS)
 
 vllm-test-oldest: .vllm$(VLLM_OLDEST)/.ready
 	@[ ! -f $< ] || PYTHONPATH=.vllm$(VLLM_OLDEST) $(VLLM_PYTEST) -m "not slow" $(VLLM_OLDEST_TESTS) $(ARGS)
+
+# The GPU's executor inside vLLM, by Triton's interpreter: both have to be there.
+vllm-test-gpu: $(VLLM)/.ready .triton$(TRITON)/.ready
+	@[ ! -f $(VLLM)/.ready ] || [ ! -f .triton$(TRITON)/.ready ] || \
+	  PYTHONPATH=.triton$(TRITON) $(VLLM_PYTEST) tests/vllm/gpu/test_engine.py $(ARGS)
 
 gpu-test: $(VENV)/.ready-dev .triton$(TRITON)/.ready  ## the kernels for GPUs, in Triton's interpreter (1 GB)
 	@[ ! -f .triton$(TRITON)/.ready ] || PYTHONPATH=.triton$(TRITON) $(PYTEST) tests/vllm/gpu $(ARGS)

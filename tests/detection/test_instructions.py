@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from boldface.detection.catalogue import find_proposer
+from boldface.detection.detect import detect
 from boldface.detection.searched import search
 
 ORDERS = (
@@ -31,3 +34,11 @@ def test_an_order_is_surer_than_a_story(order, last):
     assert first.confidence > 0.5 > proposals[1].confidence
     assert first.reason and not first.reason.endswith(".")
     assert len(proposals) == 4
+
+
+@pytest.mark.parametrize("text", ["x," + " " * 40_000 + "zz", "Question: a" + " " * 40_000 + "b?", "do\n" * 8000])
+def test_no_text_takes_long(text):
+    """What a server reads beside everybody else's requests: these took from seconds to many minutes."""
+    begun = time.process_time()
+    detect(text, "auto")
+    assert time.process_time() - begun < 20

@@ -14,12 +14,14 @@ from boldface.attention.attach import Attachment
 from boldface.attention.geometry import geometry
 from boldface.emphasis.emphasise import emphasise
 from boldface.emphasis.span import EmphasisedText
+from boldface.engine.caches.owner import owner
 from boldface.engine.caches.shelf import Shelf
 from boldface.engine.documents import Document, Recipe
 from boldface.engine.model import Model
 from boldface.errors import CacheError, MissingError, SpanError
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Steering, build_plan
+from boldface.steering.prefix_law import trace
 
 TEXT = "Ada was a mathematician. She wrote the first program. Charles built the machine, or most of it."
 HEADS = {0: {0: 1.0, 1: 1.0, 2: -0.5}, 1: {2: 1.0}}
@@ -131,14 +133,28 @@ def test_another_model_is_refused(byte_llama, tmp_path):
     document, shelf = changed.read(TEXT), Shelf(tmp_path)
     document.save(shelf, "ada")
     with torch.no_grad():
-        changed.model.lm_head.weight[5, 7] += 1e-3  # one number of one tensor, too small for the eye
-        changed.model.model.layers[1].mlp.up_proj.weight.mul_(1.01)
+        changed.model.lm_head.weight[5, 7] += 1e-3  # one number of one tensor
     with pytest.raises(CacheError, match="not what it was"):
         document.ask("Who?")
+    with torch.no_grad():
+        changed.model.model.layers[1].mlp.up_proj.weight.mul_(1.01)
     with pytest.raises(CacheError, match="another model"):
         Document.load(changed, shelf, "ada")
     with pytest.raises(MissingError):
         Document.load(changed, shelf, "charles")
+
+
+def test_plain_questions_need_the_document_as_it_was_read(model):
+    """Behind another beginning its emphasis would be lost without a word; steered questions only read it anew."""
+    for questions in ("plain", "steered"):
+        document = model.read(emphasise(TEXT, "Ada", strength=3.0), heads=HEADS, questions=questions, raw=True)
+        ids = document.snapshot.trace.ids
+        other = trace((*ids[:1], ids[1] + 1, *ids[2:], 5), Steering())
+        if questions == "plain":
+            with pytest.raises(CacheError, match="no longer begins"):
+                document.recall(other, len(ids), owner(model))
+        else:
+            assert document.recall(other, len(ids), owner(model))[1] <= 1
 
 
 def test_what_contradicts_itself_is_refused(model, document):

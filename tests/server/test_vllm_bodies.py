@@ -132,6 +132,21 @@ def test_emphasis_that_its_source_may_not_have_is_not_sent_on(served: Served) ->
     assert "vllm_xargs" not in json.loads(turned)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"messages": [{"role": "user", "content": "a", "\\u0065mphasis": true}], "use_beam_search": true}',
+        '{"messages": [{"role": "user", "content": "a", "emphasis": true}], "use_beam_search": true}'.encode("utf-16"),
+        b'{"messages": [{"role": "user", "content": "a", "emphasis": true}], "temperature": 1e400}',
+    ],
+    ids=["escaped", "in 16 bits", "beyond all numbers"],
+)
+def test_emphasis_is_found_however_it_is_written(served: Served, body: bytes) -> None:
+    """Else it would do nothing, or pass what is refused."""
+    with pytest.raises(BoldfaceError):
+        understood(served, body, chat=True)
+
+
 CHATS: dict[str, dict[str, Any]] = {
     "a number that is none": {
         "messages": [{"role": "user", "content": "a", "emphasis": True}],
@@ -160,7 +175,13 @@ def test_what_cannot_be_is_refused(served: Served, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"prompt": ["a", "b"]}, {"prompt": [1, 2], KEY: {"markup": True}}, {"prompt": "a", "suffix": "b"}]
+    "body",
+    [
+        {"prompt": ["a", "b"]},
+        {"prompt": [1, 2], KEY: {"markup": True}},
+        {"prompt": "a", "suffix": "b"},
+        {"prompt": "a", "add_special_tokens": False},
+    ],
 )
 def test_completions_that_cannot_be_are_refused(served: Served, body: dict[str, Any]) -> None:
     """Several prompts, tokens, and a text in two halves."""

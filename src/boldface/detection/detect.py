@@ -17,7 +17,7 @@ from boldface.emphasis.judging import Piece, Sourced
 from boldface.emphasis.markup import parse
 from boldface.emphasis.policy import DEFAULT_POLICY, Policy, Source
 from boldface.emphasis.span import CharSpan, EmphasisedText
-from boldface.emphasis.strength import MAX_STRENGTH
+from boldface.emphasis.strength import DEFAULT_STRENGTH, MAX_STRENGTH
 from boldface.emphasis.trust import Markup, sourced
 from boldface.engine.model import Model
 from boldface.engine.prompts import Prompt
@@ -108,6 +108,8 @@ def detect(
     for one in chosen:
         span, most_nats = one.proposal.span, policy.limit(one.source)
         nats = strength if span.strength is None else span.strength
+        if nats is None and most_nats < MAX_STRENGTH:  # what the default will be is not known here
+            nats = DEFAULT_STRENGTH
         if nats is not None:
             span = replace(span, strength=max(-most_nats, min(nats, most_nats)))
         added[one.message].append(span)

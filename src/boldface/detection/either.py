@@ -28,6 +28,6 @@ class Either:
     def propose(self, searched: Searched) -> list[Proposal]:
         """Return the proposals of one of them, the surest first."""
         orders = self.instructions.propose(searched)
-        sure = {proposal.span for proposal in orders if proposal.confidence >= _ORDER}
-        text = [one for one in searched.sentences if not any(s.start < one.end and one.start < s.end for s in sure)]
+        sure = {(one.span.start, one.span.end) for one in orders if one.confidence >= _ORDER}  # whole sentences
+        text = [one for one in searched.sentences if (one.start, one.end) not in sure]
         return self.evidence.propose(searched) if searched.question and len(text) >= _TEXT else orders

@@ -27,7 +27,7 @@ _LEAD = (
 )
 _SIGNS = {
     "imperative": re.compile(rf"{_LEAD}(?:{_VERBS})\b", re.IGNORECASE),
-    "later imperative": re.compile(rf"[,;:]\s*(?:and|then|but|please)?\s*(?:{_VERBS})\b", re.IGNORECASE),
+    "later imperative": re.compile(rf"[,;:]\s*(?:(?:and|then|but|please)\s+)?(?:{_VERBS})\b", re.IGNORECASE),
     "please": re.compile(r"\bplease\b", re.IGNORECASE),
     "obligation": re.compile(
         r"\b(?:must|should|shall|need(?:s)? to|ha(?:ve|s) to|required|make sure|ensure|do not|don['’]t|never|cannot"

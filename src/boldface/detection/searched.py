@@ -8,9 +8,7 @@ from functools import cached_property
 
 from boldface.detection.cutting import Paragraph, Piece, Sentence, cut
 
-_NAMED = re.compile(
-    r"^[ \t]*(?:question|query|q)[ \t]*[:.)][ \t]*(?P<asked>\S.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE
-)
+_NAMED = re.compile(r"^[ \t]*(?:question|query|q)[ \t]*[:.)][ \t]*(?P<asked>\S[^\n]*)", re.IGNORECASE | re.MULTILINE)
 _CUE = re.compile(r"(?:\w+[ \t]){0,3}\w+[ \t]*:?")
 """What stands behind a question for the model to go on from: ``Answer:``, ``The answer is``."""
 _BREAK = "\n"
@@ -106,7 +104,8 @@ def find_question(text: str, *, language: str = "en") -> str:
 
 def _asked(text: str, sentences: tuple[Sentence, ...]) -> tuple[int, int] | None:
     if named := list(_NAMED.finditer(text)):
-        return named[-1].span("asked")
+        start = named[-1].start("asked")
+        return start, start + len(named[-1]["asked"].rstrip())
     if questions := [one for one in sentences if text[one.start : one.end].rstrip("\"'”’)").endswith("?")]:
         return questions[-1].start, questions[-1].end
     if len(sentences) > 1 and text[sentences[-1].end - 1].isalnum():

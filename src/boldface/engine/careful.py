@@ -95,7 +95,7 @@ def _weighed(prompt: EncodedPrompt, spans: tuple[TokenSpan, ...], attention: Seq
     lifted = [span for span in spans if span.strength > 0]
     shares = dict(zip(lifted, map(share_of, confidences(prompt, lifted, attention)), strict=True))
     words = len(prompt.ids) - sum(prompt.special)
-    covered = sum(span.end - span.start for span, share in shares.items() if share) / words
+    covered = sum(span.end - span.start for span, share in shares.items() if share) / max(1, words)
     return tuple(
         replace(span, strength=capped(shares[span] * span.strength, covered) if shares[span] else 0.0)
         if span in shares

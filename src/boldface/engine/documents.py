@@ -253,7 +253,8 @@ class Document:
         """Return a cache of the document, as far as a prompt begins with it, and how many tokens it has.
 
         Raises:
-            CacheError: The model has changed since.
+            CacheError: The model has changed since; or the prompt begins otherwise, and questions are plain, so that
+                emphasis would be lost.
         """
         if owner != self._owner:
             raise CacheError("The model is not what it was when it read this document.", "Have it read again.")
@@ -261,6 +262,8 @@ class Document:
         if self.recipe.questions == "plain":
             known = trace(known.ids, Steering())
         tokens = min(known.common(wanted), most)
+        if self.recipe.questions == "plain" and any(self.snapshot.trace.nats[tokens:]):
+            raise CacheError("The prompt no longer begins as the document was read.", "Have it read again.")
         return self.snapshot.cache(tokens), tokens
 
     def keep(self, known: Trace, cache: Cache, owner: bytes) -> None:

@@ -43,10 +43,10 @@ def identity(model: nn.Module, tokenizer: Any = None, origin: Origin | None = No
         UnsupportedModelError: No layer of the model can be steered.
     """
     inner = transformer(model)
-    state = _state(inner)
+    now = state(inner)
     known = _KNOWN.get(inner)
-    if known is None or known[0] != state:
-        known = _KNOWN[inner] = (state, _read(inner, geometry(model)))
+    if known is None or known[0] != now:
+        known = _KNOWN[inner] = (now, _read(inner, geometry(model)))
     found = known[1]
     return replace(
         found,
@@ -73,7 +73,7 @@ def _read(inner: PreTrainedModel, shape: Geometry) -> Identity:
     )
 
 
-def _state(inner: PreTrainedModel) -> tuple[Any, ...]:
+def state(inner: PreTrainedModel) -> tuple[Any, ...]:
     """What changes when the weights do: objects, their versions, and the adapters in force."""
     seen: list[Any] = []
     for module in inner.modules():
@@ -81,7 +81,7 @@ def _state(inner: PreTrainedModel) -> tuple[Any, ...]:
             if tensor is not None:
                 seen.append((id(tensor), 0 if tensor.is_inference() else tensor._version))
         if _is_adapted(module):
-            seen.append(_in_force(module))
+            seen.append((_in_force(module), repr(getattr(module, "scaling", None))))
     return tuple(seen)
 
 

@@ -18,7 +18,7 @@ from boldface.server.shapes import Detection
 
 _WHERE = "boldface.auto"
 MOST_CHARACTERS = 40_000
-"""Of one chat that is looked at, some 10 000 tokens: other requests are not read meanwhile."""
+"""Of one request that is looked at, its question included, some 10 000 tokens: others are not read meanwhile."""
 
 
 def wanted(said: Boldface, limits: RequestLimits) -> Auto | None:
@@ -41,6 +41,25 @@ def wanted(said: Boldface, limits: RequestLimits) -> Auto | None:
     return auto
 
 
+def check_length(characters: int, auto: Auto, times: int = 1) -> None:
+    """Refuse to look at more than other requests can wait for.
+
+    Args:
+        characters: Of all texts of a request.
+        auto: What is wanted.
+        times: Texts that the question is asked of.
+
+    Raises:
+        RequestError: It is too much.
+    """
+    if (count := characters + times * len(auto.question or "")) > MOST_CHARACTERS:
+        raise RequestError(
+            f"{count} characters are too many to detect anything in: at most {MOST_CHARACTERS} are looked at.",
+            "Shorten the text, or detect with boldface.detect and send the spans.",
+            param=_WHERE,
+        )
+
+
 def detect_in(
     messages: Sequence[Mapping[str, Any]], auto: Auto, policy: Policy, *, default: float, markup: Markup | None
 ) -> Detected:
@@ -50,12 +69,7 @@ def detect_in(
         EmphasisError: The chat cannot be read.
         RequestError: It is too long to be looked at, or what the detector needs is not installed on the server.
     """
-    if (count := sum(map(_characters, messages))) > MOST_CHARACTERS:
-        raise RequestError(
-            f"{count} characters are too many to detect anything in: at most {MOST_CHARACTERS} are looked at.",
-            "Shorten the text, or detect with boldface.detect and send the spans.",
-            param=_WHERE,
-        )
+    check_length(sum(map(_characters, messages)), auto)
     try:
         return detect(
             messages,

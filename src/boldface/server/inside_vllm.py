@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from boldface.emphasis.trust import DEFAULT_POLICY, Policy
 from boldface.engine.model import load
 from boldface.engine.vllm_start import check_plugin
-from boldface.errors import BoldfaceError, MissingError, QueueFullError
+from boldface.errors import BoldfaceError, MissingError, QueueFullError, RequestError, UnsupportedModelError
 from boldface.profiles.profile import Profile
 from boldface.server.faults import respond
 from boldface.server.hosting import Offered, find_offers, served_name
@@ -36,6 +36,8 @@ from boldface.vllm.plugin import SWITCH, is_on
 
 PROFILES, POLICY = "BOLDFACE_VLLM_PROFILES", "BOLDFACE_VLLM_POLICY"
 CHATS, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+OTHERS = ("/invocations", "/v1/chat/completions/batch", "/v1/responses", "/v1/messages")
+"""Where vLLM takes texts too, and emphasis is refused."""
 HEADER = b"x-boldface"
 """Header of an answer that tells, as JSON, how many tokens were emphasised and what was refused."""
 
@@ -44,16 +46,11 @@ class Emphasis:
     """The middleware.
 
     Args:
-        app: vLLM's application.
-
-    Raises:
-        MissingError: The plugin is not installed, or not switched on: emphasis would be read and do nothing.
+        app: vLLM's application. It does not start where emphasis would be read and do nothing, or where the model, a
+            profile or the policy cannot be read; the log says why.
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        check_plugin()
-        if not is_on():
-            raise MissingError("The plugin is not switched on.", f"Set {SWITCH}=1 for vLLM.")
         self.app = app
         self._served: Served | None = None
         self._keys: tuple[bytes, ...] = ()
@@ -64,11 +61,13 @@ class Emphasis:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Prepare at the start, and read requests that may hold emphasis."""
         if scope["type"] == "lifespan":
-            state = scope["app"].state
-            self._served = await asyncio.to_thread(_served, state.vllm_config.model_config, state.args)
-            self._keys = _keys(state.args)
+            try:
+                await self._prepare(scope["app"].state)
+            except Exception as error:  # one that is raised would be taken for an application without a lifespan
+                await receive()
+                return await send({"type": "lifespan.startup.failed", "message": f"boldface: {error}"})
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or scope["method"] != "POST" or path not in (CHATS, COMPLETIONS):
+        if scope["type"] != "http" or scope["method"] != "POST" or path not in (CHATS, COMPLETIONS, *OTHERS):
             return await self.app(scope, receive, send)
         if not self._knows(scope):
             return await self.app(scope, receive, send)
@@ -76,6 +75,9 @@ class Emphasis:
         if body is None:
             return None
         try:
+            if path in OTHERS:
+                _check_plain(body, path)
+                return await self.app(scope, _again(body, receive), send)
             found = await self._understood(body, chat=path == CHATS)
         except BoldfaceError as error:
             return await respond(error)(scope, receive, send)
@@ -86,6 +88,19 @@ class Emphasis:
         told = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
         sending = send if reading is None else _telling(send, reading)
         return await self.app(told, _again(body, receive), sending)
+
+    async def _prepare(self, state: Any) -> None:
+        """Read what requests with emphasis are read by.
+
+        Raises:
+            MissingError: The plugin is not installed, or not switched on.
+            BoldfaceError: The model, a profile or the policy cannot be read.
+        """
+        check_plugin()
+        if not is_on():
+            raise MissingError("The plugin is not switched on.", f"Set {SWITCH}=1 for vLLM.")
+        self._served = await asyncio.to_thread(_served, state.vllm_config.model_config, state.args)
+        self._keys = _keys(state.args)
 
     def _knows(self, scope: Scope) -> bool:
         """Whether the sender has one of vLLM's keys; vLLM itself turns away who has none, but only behind this."""
@@ -103,6 +118,16 @@ class Emphasis:
             return await loop.run_in_executor(self._reader, lambda: understood(served, body, chat=chat))
         finally:
             self._reads -= 1
+
+
+def _check_plain(body: bytes, path: str) -> None:
+    """Refuse emphasis where it is not read.
+
+    Raises:
+        RequestError: A body may hold some.
+    """
+    if any(word in body for word in (b'"boldface"', b'"emphasis"')):
+        raise RequestError(f"Emphasis is not read at {path}.", f"Ask {CHATS} or {COMPLETIONS}.", param="boldface")
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -152,6 +177,9 @@ def _served(model_config: Any, arguments: Any) -> Served:
     Raises:
         BoldfaceError: The model, a profile or the policy cannot be read.
     """
+    own = model_config.model, model_config.revision
+    if (model_config.tokenizer, model_config.tokenizer_revision) != own:
+        raise UnsupportedModelError("vLLM was given another tokenizer than the model's own.", "Leave --tokenizer out.")
     model = load(model_config.model, revision=model_config.revision)
     profiles = [Profile.load(name.strip()) for name in os.environ.get(PROFILES, "").split(",") if name.strip()]
     offers, default = find_offers(model, profiles)

@@ -19,7 +19,7 @@ from boldface.engine.prompts import Rendered, render_prompt
 from boldface.engine.steer import answer_room
 from boldface.errors import AlignmentError, ContextLengthError, EmphasisError, RequestError
 from boldface.server.bodies import Boldface, ChatBody, ChatMessage, CompletionBody, PlacedSpan, Strengths
-from boldface.server.detecting import detect_in, moved, wanted
+from boldface.server.detecting import check_length, detect_in, moved, wanted
 from boldface.server.hosting import Offer, Offered
 from boldface.server.limits import Asked, RequestLimits, check
 from boldface.steering.plan import Steering
@@ -137,6 +137,8 @@ def read_texts(hosted: Offered, body: CompletionBody, policy: Policy, limits: Re
     named = _placed(said.spans, len(prompts), "prompt")
     check(Asked(spans=len(said.spans or ())), limits)
     auto = wanted(said, limits)
+    if auto is not None:
+        check_length(sum(len(prompt) for prompt in prompts if isinstance(prompt, str)), auto, len(prompts))
     readings: list[Reading] = []
     for index, prompt in enumerate(prompts):
         where = f"prompt[{index}]" if len(prompts) > 1 else "prompt"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -19,8 +20,8 @@ from boldface.server.limits import RequestLimits
 from boldface.server.reading import Reading, read_chat, read_texts
 from boldface.vllm.wire import KEY, digest, read, write
 
-WORDS = (b'"boldface"', b'"emphasis"', b'"spans"')
-"""A body without any of these holds no emphasis, and goes on as it came."""
+WORDS = (b'"boldface"', b'"emphasis"', b'"spans"', b"\\u00", b"\0")
+"""A body without any of these, plain, escaped or in 16 bits, holds no emphasis, and goes on as it came."""
 OF_MESSAGES = ("emphasis", "spans", "source")
 """What is ours in a message, and in a part of one."""
 
@@ -60,7 +61,7 @@ def understood(served: Served, body: bytes, *, chat: bool) -> tuple[bytes, Readi
     if not any(word in body for word in WORDS):
         return None
     try:
-        said = json.loads(body, parse_constant=_no_number)
+        said = json.loads(body, parse_constant=_no_number, parse_float=_finite)
     except BoldfaceError:
         raise
     except (ValueError, RecursionError):
@@ -94,8 +95,13 @@ def _looked_up(served: Served, said: Mapping[str, Any], xargs: Mapping[str, Any]
     return dumps({**said, "vllm_xargs": {**xargs, KEY: write(steering, asked.prompt)}}), None
 
 
-def _no_number(name: str) -> float:
+def _no_number(name: str) -> NoReturn:
     raise RequestError(f"{name} is no number of JSON.", "Send a number.", code="invalid_json")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 def _is_emphasised(said: Mapping[str, Any]) -> bool:
@@ -129,6 +135,8 @@ def _completion(served: Served, said: dict[str, Any]) -> tuple[Reading, dict[str
         raise RequestError("Several prompts cannot be emphasised in one request.", "Send them one by one.", param=KEY)
     if said.get("suffix") is not None:
         raise RequestError("A prompt with a suffix cannot be emphasised.", "Leave the suffix out.", param="suffix")
+    if said.get("add_special_tokens", True) is not True:
+        raise RequestError("Without special tokens a prompt cannot be emphasised.", param="add_special_tokens")
     (reading,) = read_texts(served.offered, body, served.policy, served.limits)
     return reading, {**said, "prompt": list(reading.prompt.ids)}
 

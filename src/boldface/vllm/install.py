@@ -52,7 +52,10 @@ def _key(original: Callable[..., Any], request: Any, start_token_idx: int, end_t
     keys = original(request, start_token_idx, end_token_idx)
     text = gate.said(request)
     if isinstance(text, str):
-        key = prefix_keys.keys(text, request.num_prompt_tokens).of(start_token_idx, end_token_idx)
+        mine = getattr(request, "_boldface_keys", None)
+        if mine is None:  # they live as long as the request
+            mine = request._boldface_keys = prefix_keys.keys(text, request.num_prompt_tokens)
+        key = mine.of(start_token_idx, end_token_idx)
         if key is not None:
             return [*keys, (prefix_keys.TAG, key)]
     return keys

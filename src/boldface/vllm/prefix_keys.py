@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_left
-from functools import lru_cache
 
 from boldface.steering.plan import Steering
 from boldface.vllm import wire
@@ -58,7 +57,6 @@ class Keys:
         return key.hexdigest()
 
 
-@lru_cache(maxsize=4096)
 def keys(text: str, prompt: int) -> Keys:
     """Return the keys of a request whose text has passed :func:`boldface.vllm.shape.check`."""
     return Keys(wire.steering(text), prompt)

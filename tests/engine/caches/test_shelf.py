@@ -170,3 +170,14 @@ def test_files_hold_numbers_alone(tmp_path):
     head = path.read_bytes()
     size = int.from_bytes(head[:8], "little")
     assert json.loads(json.loads(head[8 : 8 + size])["__metadata__"]["about"]) == {"n": 1}
+
+
+def test_room_is_not_made_of_what_is_not_ours(tmp_path):
+    """A folder may hold somebody's weights: they stay, however full it is."""
+    weights = tmp_path / "model-00001-of-00002.safetensors"
+    save_file({"weight": torch.zeros(5000)}, weights)
+    os.utime(weights, (1, 1))
+    shelf = Shelf(tmp_path, most=3000)
+    shelf.put("a", snapshot(), owner=OWNER, about={})
+    assert weights.exists()
+    assert shelf.get("a", OWNER)

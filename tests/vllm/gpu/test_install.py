@@ -55,10 +55,11 @@ def plain_config():
 
     assert {"speculative_config", "kv_transfer_config"} <= set(VllmConfig.__dataclass_fields__)
     assert hasattr(ModelConfig, "is_mm_prefix_lm") and hasattr(ModelConfig, "is_diffusion")
+    assert "enable_sleep_mode" in ModelConfig.__dataclass_fields__
     return SimpleNamespace(
         parallel_config=ParallelConfig(),
         cache_config=CacheConfig(),
-        model_config=SimpleNamespace(is_mm_prefix_lm=False, is_diffusion=False),
+        model_config=SimpleNamespace(is_mm_prefix_lm=False, is_diffusion=False, enable_sleep_mode=False),
         speculative_config=None,
         kv_transfer_config=None,
     )

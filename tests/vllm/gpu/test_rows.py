@@ -57,6 +57,13 @@ def test_rows_say_what_a_plan_says(steering, position):
         torch.testing.assert_close(bias(rows, 2, layer, position, position + 1), wanted)
 
 
+def test_what_32_bits_round_to_nothing_is_not_steered():
+    """A strength that only 64 bits tell from 0 is none, and so small a gain divides nothing by nothing."""
+    assert tables().lay_out(Steering((TokenSpan(0, 1, 1e-50),), GAINS), 12) is None
+    row = tables().lay_out(Steering((TokenSpan(0, 1, 1.0),), HeadGains({(0, 1): 1e-60})), 12)
+    assert row is not None and torch.tensor(row.balance, dtype=torch.float32) > 0
+
+
 def test_slot_zero_is_plain_and_others_start_plain():
     """Whatever has not been written steers no query."""
     rows = tables()

@@ -75,7 +75,11 @@ class Scheduler:
         self._spell = Bytes(model.tokenizer)
         self._turn = Turn()
         self._hold = Hold(model, self._turn)
-        shelved = {} if documents is None else Shelved(documents, lasting_owner(model))
+        shelved = (
+            {}
+            if documents is None
+            else Shelved(documents, lasting_owner(model), device=transformer(model.model).device)
+        )
         self._prefixes = Prefixes(prefix_bytes, shelved)
         self._runner: Runner | None = None
         self._changed = threading.Condition()

@@ -10,6 +10,7 @@ import transformers
 
 from boldface.attention.geometry import transformer
 from boldface.engine.fingerprint import fingerprint
+from boldface.engine.identity import state
 from boldface.errors import CacheError
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 def owner(model: Model) -> bytes:
     """Return what tells a live model from others and from itself after its weights or adapters have changed."""
+    return hashlib.sha256(_facts(model) + repr(state(transformer(model.model))).encode()).digest()
+
+
+def _facts(model: Model) -> bytes:
     known, inner = model.identity, transformer(model.model)
     weights = known.weights or f"unreadable {id(inner)}"
     config: dict[str, Any] = inner.config.get_text_config().to_dict()
@@ -41,5 +46,5 @@ def lasting_owner(model: Model) -> str:
             "The weights of this model cannot be read, so files of it could not be told from another's.",
             "Load it onto this machine as a whole.",
         )
-    whole = f"{owner(model).hex()} {fingerprint(model.model, model.tokenizer)} {transformers.__version__}"
+    whole = f"{_facts(model).hex()} {fingerprint(model.model, model.tokenizer)} {transformers.__version__}"
     return hashlib.sha256(whole.encode()).hexdigest()[:32]

@@ -180,7 +180,7 @@ class Shelf:
             with suppress(OSError):
                 if draft.stat().st_mtime < time.time() - _DRAFTS_LIVE:
                     draft.unlink()
-        entries = self.entries()
+        entries = [entry for entry in self.entries() if not entry.problem]  # what is not ours is not ours to remove
         size = sum(entry.size for entry in entries)
         for entry in reversed(entries):
             if size > self.most and entry.path != kept:

@@ -14,6 +14,7 @@ REFUSED: tuple[tuple[str, str, object], ...] = (
     ("fast prefill over shared KV", "cache_config.kv_sharing_fast_prefill", False),
     ("attention within images", "model_config.is_mm_prefix_lm", False),
     ("diffusion", "model_config.is_diffusion", False),
+    ("sleep mode, which forgets the tables", "model_config.enable_sleep_mode", False),
     ("speculative decoding", "speculative_config", None),
     ("KV connectors, which may hash tokens alone", "kv_transfer_config", None),
 )

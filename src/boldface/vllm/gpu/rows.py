@@ -28,6 +28,9 @@ NEVER = 2**31 - 1
 PLAIN = 0
 """The slot of requests without emphasis."""
 
+_LEAST = 1e-30
+"""Balance below which 32 bits would divide by nothing."""
+
 
 @dataclass(frozen=True)
 class Bias:
@@ -121,6 +124,8 @@ class Rows:
         for span in steering.spans:
             nats[span.start : span.end] = span.strength
         emphasised, lifted = nats.nonzero()[0], (nats > 0).nonzero()[0]
+        if not len(emphasised):  # strengths that 32 bits round to nothing
+            return None
         gains = np.zeros(tuple(self.gains.shape[::2]), dtype=np.float32)
         for (layer, head), gain in steering.gains.items():
             held = self.layers.get(layer, 0)  # none of a layer that another rank of a pipeline has
@@ -129,7 +134,7 @@ class Rows:
                 gains[self._index[layer], local] = gain
         start = prompt - 1 if steering.scope == "answer" else int(emphasised[0])
         lift = float(nats.max(initial=0.0)) if steering.rule == "pasta" else 0.0
-        balance = max(map(abs, steering.gains.values())) / MAX_STRENGTH
+        balance = max(max(map(abs, steering.gains.values())) / MAX_STRENGTH, _LEAST)
         return Row(gains, nats, (prompt, start, int(lifted[-1]) if len(lifted) else -1), lift, balance)
 
     def write(self, slot: int, row: Row) -> None:
