@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import time
+from contextlib import suppress
 from importlib.metadata import distributions
 from importlib.util import find_spec
 
@@ -177,3 +180,34 @@ def _load(name: str):
 
     model, tokenizer, _ = load_pretrained(name)
     return model, tokenizer
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """Gives a port that is free now."""
+
+    def port():
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            return one.getsockname()[1]
+
+    return port
+
+
+@pytest.fixture(scope="session")
+def until_healthy():
+    """Waits for a server; ``said`` tells what it wrote if it ends instead."""
+
+    def wait(client, process, said=lambda: "", seconds=300):
+        import httpx
+
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert process.poll() is None, said()
+            with suppress(httpx.TransportError):
+                if client.get("/health").status_code == 200:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"the server did not come up: {said()}")
+
+    return wait

@@ -99,3 +99,15 @@ def test_damaged_files_are_told_and_cleared(kept, document, tmp_path):
     assert "damaged" in listed.stderr
     assert kept("clear", "--all").exit_code == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"), [(["--name", "no name"], "is no name"), (["--detector", "bm52"], "Did you mean 'bm25'")]
+)
+def test_what_cannot_be_is_refused_before_a_model_is_looked_for(boldface, tmp_path, words, reason):
+    """With one line that says why; the model does not exist."""
+    text = tmp_path / "contract.md"
+    text.write_text("Rent is due on the first.", encoding="utf-8")
+    ended = boldface("cache", "build", str(text), "--model", "nowhere/at-all", *words)
+    assert ended.exit_code == 2
+    assert reason in " ".join(ended.stderr.split())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,14 +39,14 @@ def test_what_cannot_be_is_refused_at_once(
 
 
 @pytest.fixture
-def port() -> int:
+def port(free_port: Callable[[], int]) -> int:
     """A port that is free now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    return free_port()
 
 
-def test_it_serves_until_it_is_told_to_end(tiny: Path, tmp_path: Path, port: int) -> None:
+def test_it_serves_until_it_is_told_to_end(
+    tiny: Path, tmp_path: Path, port: int, until_healthy: Callable[..., None]
+) -> None:
     """The command serves a model with a profile of a file, logs no prompt, and ends well on SIGTERM."""
     from boldface.profiles.heads import HeadGains
     from boldface.profiles.profile import Profile
@@ -59,7 +57,7 @@ def test_it_serves_until_it_is_told_to_end(tiny: Path, tmp_path: Path, port: int
     process = subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.PIPE, text=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            _wait(client, process)
+            until_healthy(client, process, lambda: process.communicate()[1], 60)
             body = {"messages": [{"role": "user", "content": "my secret", "emphasis": True}], "max_tokens": 3}
             answer = client.post("/v1/chat/completions", json=body, headers={"x-request-id": "mine-1"})
             rebound = client.get("/health", headers={"host": "evil.example"})
@@ -91,13 +89,13 @@ main()
 """
 
 
-def test_it_ends_when_its_model_can_answer_no_more(tiny: Path, port: int) -> None:
+def test_it_ends_when_its_model_can_answer_no_more(tiny: Path, port: int, until_healthy: Callable[..., None]) -> None:
     """With an exit code that a supervisor sees, and the place of the failure in the log."""
     command = [sys.executable, "-c", BROKEN, "serve", "--model", str(tiny), "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            _wait(client, process)
+            until_healthy(client, process, lambda: process.communicate()[1], 60)
             answer = client.post("/v1/completions", json={"prompt": "one", "max_tokens": 3})
         said = process.communicate(timeout=60)[1]
     finally:
@@ -110,14 +108,3 @@ def test_it_ends_when_its_model_can_answer_no_more(tiny: Path, port: int) -> Non
     assert told["model"] == tiny.name
     assert told["exception"]["kind"] == "RuntimeError"
     assert "a model can answer no more" in said
-
-
-def _wait(client: httpx.Client, process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
-        assert process.poll() is None, process.communicate()[1]
-        try:
-            if client.get("/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError("the server did not come up")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,18 +59,18 @@ def test_it_answers_as_the_other_engine_does(wide_folder: Path) -> None:
 @pytest.mark.vllm
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_server_whose_vllm_dies_ends(wide_folder: Path) -> None:
+def test_a_server_whose_vllm_dies_ends(
+    wide_folder: Path, free_port: Callable[[], int], until_healthy: Callable[..., None]
+) -> None:
     """It answers until then, and the exit code tells a supervisor."""
     import psutil
 
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "boldface", "serve", "--model", str(wide_folder), "--port", str(port), *OPTIONS]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            _wait(client, process)
+            until_healthy(client, process, lambda: process.communicate()[1])
             answer = client.post("/v1/completions", json={"prompt": "one", "max_tokens": 3})
         assert answer.status_code == 200, answer.text
         for child in psutil.Process(process.pid).children(recursive=True):
@@ -82,18 +80,6 @@ def test_a_server_whose_vllm_dies_ends(wide_folder: Path) -> None:
         process.kill()
     assert process.returncode == 2
     assert "a model can answer no more" in " ".join(said.split())
-
-
-def _wait(client: httpx.Client, process: subprocess.Popen[str]) -> None:
-    for _ in range(1200):
-        assert process.poll() is None, process.communicate()[1]
-        try:
-            if client.get("/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.25)
-    raise AssertionError("the server did not start")
 
 
 def _run(*words: str) -> str:

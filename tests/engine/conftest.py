@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +108,23 @@ def same(model):
         return bool(best[0] - best[1] < TIE)
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def pieces_of() -> Callable[[Any, Any], list[Any]]:
+    """Have a scheduler or an engine answer one request, and return everything that is told of it."""
+
+    def ask(engine: Any, request: Any) -> list[Any]:
+        pieces: list[Any] = []
+        over = threading.Event()
+
+        def hear(piece: Any) -> None:
+            pieces.append(piece)
+            if piece.finish_reason is not None:
+                over.set()
+
+        engine.submit(request, hear)
+        assert over.wait(120)
+        return pieces
+
+    return ask

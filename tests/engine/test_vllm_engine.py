@@ -112,18 +112,18 @@ def test_the_likelihood_of_named_tokens_is_that_of_the_other_engine(here: Any, t
     ],
     ids=["stop", "scores", "biases", "penalties"],
 )
-def test_an_answer_is_told_as_by_our_own_scheduler(here: Any, there: Any, sampling: Sampling) -> None:
+def test_an_answer_is_told_as_by_our_own_scheduler(here: Any, there: Any, sampling: Sampling, pieces_of: Any) -> None:
     """The same text, tokens, end and scores."""
     prompt, steering = _steered(here, PROMPTS[0], HEADS[0])
     request = Request(prompt, steering, sampling)
     scheduler = Scheduler(here, slots=2)
     scheduler.start()
     try:
-        wanted = _told(scheduler, request)
+        wanted = pieces_of(scheduler, request)
     finally:
         scheduler.stop()
 
-    found = _told(there.engine, request)
+    found = pieces_of(there.engine, request)
 
     assert "".join(one.text for one in found) == "".join(one.text for one in wanted)
     assert found[-1].finish_reason == wanted[-1].finish_reason
@@ -156,7 +156,7 @@ def test_a_stream_gives_the_whole_answer_piece_by_piece(there: Any) -> None:
     _wait(lambda: there.engine.state().running == 0)
 
 
-def test_who_cancels_or_is_late_frees_the_place(here: Any, there: Any) -> None:
+def test_who_cancels_or_is_late_frees_the_place(here: Any, there: Any, pieces_of: Any) -> None:
     """With the reason as the end of the answer, and the engine free again."""
     prompt, steering = _steered(here, PROMPTS[0], HEADS[0])
     sampling = Sampling(max_tokens=450, ignore_eos=True)
@@ -176,12 +176,12 @@ def test_who_cancels_or_is_late_frees_the_place(here: Any, there: Any) -> None:
     assert ended.wait(60)
     assert told[-1].finish_reason == "cancelled"
 
-    late = _told(there.engine, Request(prompt, steering, sampling, deadline=time.monotonic() + 0.2))
+    late = pieces_of(there.engine, Request(prompt, steering, sampling, deadline=time.monotonic() + 0.2))
     assert late[-1].finish_reason == "timeout"
     _wait(lambda: there.engine.state().running == 0)
 
 
-def test_a_listener_that_fails_harms_nobody(here: Any, there: Any) -> None:
+def test_a_listener_that_fails_harms_nobody(here: Any, there: Any, pieces_of: Any) -> None:
     """Its answer ends, and the next one comes."""
 
     def fail(piece: Piece) -> None:
@@ -190,7 +190,7 @@ def test_a_listener_that_fails_harms_nobody(here: Any, there: Any) -> None:
     prompt, steering = _steered(here, PROMPTS[0], HEADS[0])
     request = Request(prompt, steering, Sampling(max_tokens=400, ignore_eos=True))
     there.engine.submit(request, fail)
-    assert _told(there.engine, Request(prompt, steering, Sampling(max_tokens=3)))[-1].finish_reason is not None
+    assert pieces_of(there.engine, Request(prompt, steering, Sampling(max_tokens=3)))[-1].finish_reason is not None
     _wait(lambda: there.engine.state().running == 0)
 
 
@@ -228,10 +228,10 @@ def test_what_cannot_be_is_refused_and_the_engine_goes_on(there: Any, how: dict[
     assert there.generate(PROMPTS[0], heads=HEADS[0], raw=True, max_new_tokens=2).ids
 
 
-def test_what_slips_past_our_checks_is_refused_by_vllm_and_not_in_a_worker(there: Any) -> None:
+def test_what_slips_past_our_checks_is_refused_by_vllm_and_not_in_a_worker(there: Any, pieces_of: Any) -> None:
     """A token beyond the vocabulary; the engine goes on."""
     prompt = EncodedPrompt("", (10**6, 5), (), (), (), (), ())
-    told = _told(there.engine, Request(prompt, Steering(), Sampling(max_tokens=2)))
+    told = pieces_of(there.engine, Request(prompt, Steering(), Sampling(max_tokens=2)))
     assert told[-1].finish_reason == "error"
     assert isinstance(told[-1].error, RequestError)
     assert there.engine.is_open
@@ -249,21 +249,6 @@ def test_this_process_does_not_run_the_model(there: Any) -> None:
 def _steered(model: Any, text: str, heads: str) -> tuple[EncodedPrompt, Steering]:
     prompt = model.encode(text, raw=True, strength=4.0)
     return prompt, Steering(prompt.spans, HeadGains.parse(heads))
-
-
-def _told(engine: Any, request: Request) -> list[Piece]:
-    """Return everything that is told of an answer."""
-    told: list[Piece] = []
-    over = threading.Event()
-
-    def hear(piece: Piece) -> None:
-        told.append(piece)
-        if piece.finish_reason is not None:
-            over.set()
-
-    engine.submit(request, hear)
-    assert over.wait(120)
-    return told
 
 
 def _apart(some: Any, others: Any) -> float:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,13 +27,13 @@ HOW = {"max_tokens": 12, "temperature": 0}
 
 
 @pytest.fixture(scope="module")
-def http(wide_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def http(
+    wide_folder: Path, tmp_path_factory: pytest.TempPathFactory, free_port: Any, until_healthy: Any
+) -> Iterator[httpx.Client]:
     """A client of vLLM's server."""
     profile = tmp_path_factory.mktemp("profiles") / "tiny.json"
     PROFILE.save(profile)
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(wide_folder)]
     command += ["--served-model-name", "wide", "--enforce-eager", "--dtype", "float32", "--max-num-seqs", "8"]
     command += ["--max-model-len", "512", "--host", "127.0.0.1", "--port", str(port)]
@@ -46,23 +44,11 @@ def http(wide_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         process = subprocess.Popen(command, env=told, stdout=out, stderr=subprocess.STDOUT)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
-            _wait(client, process, log)
+            until_healthy(client, process, lambda: log.read_text(errors="replace")[-4000:])
             yield client
     finally:
         process.terminate()
         process.wait(60)
-
-
-def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(1200):
-        assert process.poll() is None, log.read_text(errors="replace")[-4000:]
-        try:
-            if client.get("/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.25)
-    raise AssertionError(log.read_text(errors="replace")[-4000:])
 
 
 def _chat(http: httpx.Client, messages: Any, **more: Any) -> tuple[str, dict[str, Any]]:

@@ -88,7 +88,12 @@ def build(
 
     Nothing has to be asked yet. Keys and values tell the text: the files are for your eyes alone.
     """
+    from boldface.cli import detecting
+
     called = name or _called(file)
+    kept = shelf(cache, most)
+    kept.check_name(called)
+    by = detecting.wanted(auto, detector)
     marking = Marking(dialect if markup else None, span or (), emphasise or (), occurrence)
     text = marking.apply(read_text(None, file))
     resolve_strength(alpha=alpha, factor=factor, strength=strength)
@@ -97,12 +102,10 @@ def build(
     from boldface.engine.documents import Document
 
     loaded = load(model, cache=cache, offline=offline, threads=threads)
-    if auto or detector is not None:
-        from boldface.cli.detecting import detect
-        from boldface.detection.names import DEFAULT
+    if by is not None:
         from boldface.emphasis.span import EmphasisedText
 
-        found = detect(loaded, text, detector or DEFAULT, quiet=False).prompt
+        found = detecting.detect(loaded, text, by, quiet=False).prompt
         assert isinstance(found, EmphasisedText)
         text = found
     began = time.perf_counter()
@@ -120,7 +123,7 @@ def build(
             between=between,
             raw=raw,
         )
-        entry = document.save(shelf(cache, most), called)
+        entry = document.save(kept, called)
     seconds = time.perf_counter() - began
     print(entry.name)
     terminal.note(f"{terminal.count(entry.tokens, 'token')} in {seconds:.1f} s, {_megabytes(entry)}.")

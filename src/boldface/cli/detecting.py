@@ -1,10 +1,11 @@
-"""``--auto`` at work: what is detected in a prompt, told on standard error and in the JSON object."""
+"""``--auto`` at work: what is detected in a prompt, told on standard error."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from boldface.cli.prompt import Messages
+from boldface.detection.names import DEFAULT, check_name
 from boldface.emphasis.span import EmphasisedText
 
 if TYPE_CHECKING:
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from boldface.engine.model import Model
 
 _WORDS = 60
+
+
+def wanted(auto: bool, detector: str | None) -> str | None:
+    """Return the detector that is asked for; None for none.
+
+    Raises:
+        DetectionError: There is none of that name.
+    """
+    if not auto and detector is None:
+        return None
+    check_name(detector or DEFAULT)
+    return detector or DEFAULT
 
 
 def detect(model: Model, prompt: EmphasisedText | Messages, detector: str, *, quiet: bool) -> Detected:
@@ -41,25 +54,6 @@ def detect(model: Model, prompt: EmphasisedText | Messages, detector: str, *, qu
     for source, count in detected.unread.items():
         terminal.note(f"Not looked at: {count} characters of {source} text, which may not be emphasised.")
     return detected
-
-
-def report(detected: Detected) -> dict[str, Any]:
-    """Return what was detected as JSON values; characters count in the text of the message."""
-    return {
-        "spans": [
-            {
-                "message": found.message,
-                "start": found.proposal.span.start,
-                "end": found.proposal.span.end,
-                "text": found.text,
-                "confidence": round(found.proposal.confidence, 4),
-                "reason": found.proposal.reason,
-                "detector": found.proposal.proposer,
-            }
-            for found in detected.found
-        ],
-        "unread": dict(detected.unread),
-    }
 
 
 def _short(words: str) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from boldface.cli import options
+from boldface.cli import detecting, options
 from boldface.cli.prompt import Marking, Messages, is_emphasised, plain, read_messages, read_text
-from boldface.detection.names import DEFAULT, check_name
 from boldface.emphasis.span import EmphasisedText
 from boldface.emphasis.strength import resolve_strength
 from boldface.errors import BoldfaceError, HeadError
@@ -73,19 +72,15 @@ def generate(
             "--messages stands alone: it brings its own text and emphasis.",
             'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
         )
-    detecting = auto or detector is not None
-    if detecting:
-        check_name(detector or DEFAULT)
-    elif compare:
+    by = detecting.wanted(auto, detector)
+    if by is None and compare:
         _check_emphasis(asked)
     resolve_strength(alpha=alpha, factor=factor, strength=strength)
     wanted = options.engine_options(engine, engine_option)
     loaded = load(model, cache=cache, offline=offline, threads=threads, engine=engine, engine_options=wanted)
     detected = None
-    if detecting:
-        from boldface.cli.detecting import detect
-
-        detected = detect(loaded, asked, detector or DEFAULT, quiet=quiet)
+    if by is not None:
+        detected = detecting.detect(loaded, asked, by, quiet=quiet)
         asked = detected.prompt
         if compare:
             _check_emphasis(asked)
@@ -241,9 +236,7 @@ def _print_json(ask: Asking, asked: EmphasisedText | Messages, compare: bool, de
         "steered": generation.report(),
     }
     if detected is not None:
-        from boldface.cli.detecting import report as detection
-
-        report["detected"] = detection(detected)
+        report["detected"] = detected.report()
     if compare:
         unsteered, seconds = ask(plain(asked))
         report["plain"] = {

@@ -57,6 +57,24 @@ class Detected:
         assert not isinstance(self.prompt, EmphasisedText)
         return self.prompt
 
+    def report(self) -> dict[str, Any]:
+        """Return what was detected as JSON values; characters count in the text of the message."""
+        return {
+            "spans": [
+                {
+                    "message": found.message,
+                    "start": found.proposal.span.start,
+                    "end": found.proposal.span.end,
+                    "text": found.text,
+                    "confidence": round(found.proposal.confidence, 4),
+                    "reason": found.proposal.reason,
+                    "detector": found.proposal.proposer,
+                }
+                for found in self.found
+            ],
+            "unread": dict(self.unread),
+        }
+
 
 def detect(
     prompt: Prompt,

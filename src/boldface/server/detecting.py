@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from boldface.detection.choosing import LEAST, MOST
 from boldface.detection.detect import Detected, detect
@@ -14,7 +14,6 @@ from boldface.emphasis.trust import Markup
 from boldface.errors import MissingError, RequestError
 from boldface.server.bodies import Auto, Boldface
 from boldface.server.limits import Asked, RequestLimits, check
-from boldface.server.shapes import Detection
 
 _WHERE = "boldface.auto"
 MOST_CHARACTERS = 40_000
@@ -97,20 +96,3 @@ def _characters(message: Mapping[str, Any]) -> int:
 def moved(detected: Detected, index: int) -> Detected:
     """Return what was detected in one prompt of several, at its place among them."""
     return replace(detected, found=tuple(found._replace(message=index) for found in detected.found))
-
-
-def told(detected: Detected) -> Detection:
-    """Return what was detected, as the answer tells it."""
-    spans = [
-        {
-            "message": found.message,
-            "start": found.proposal.span.start,
-            "end": found.proposal.span.end,
-            "text": found.text,
-            "confidence": round(found.proposal.confidence, 4),
-            "reason": found.proposal.reason,
-            "detector": found.proposal.proposer,
-        }
-        for found in detected.found
-    ]
-    return cast(Detection, {"spans": spans, "unread": dict(detected.unread)})

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from boldface.emphasis.tokens import EncodedPrompt
-from boldface.server.detecting import told as detection
 from boldface.server.reading import Reading
 from boldface.server.shapes import CharRange, Preview, Steered, SteeredToken
 
@@ -38,7 +37,7 @@ def steered(
         "protected": [asdict(one) for one in reading.protected],
     }
     if reading.detected is not None:
-        told["auto"] = detection(reading.detected)
+        told["auto"] = reading.detected.report()
     if explained is not None:
         told["explain"] = explained
     return cast(Steered, told)
@@ -65,7 +64,7 @@ def preview(model: str, reading: Reading) -> Preview:
         "prompt_tokens": len(prompt.ids),
     }
     if reading.detected is not None:
-        told["auto"] = detection(reading.detected)
+        told["auto"] = reading.detected.report()
     return cast(Preview, told)
 
 

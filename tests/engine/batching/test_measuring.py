@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 import boldface
 from boldface.emphasis.span import CharSpan, EmphasisedText
-from boldface.engine.batching import Piece, Request, Sampling, Scheduler
+from boldface.engine.batching import Request, Sampling, Scheduler
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import Steering
 
@@ -16,22 +14,8 @@ GAINS = HeadGains({(0, 1): 1.0, (1, 0): 0.5, (1, 3): -0.5})
 TEXT = EmphasisedText("Mary is a nurse. Answer as JSON.", (CharSpan(17, 32, 2.0),))
 
 
-def last_piece(scheduler: Scheduler, request: Request) -> Piece:
-    """Have one request answered and return its last piece."""
-    ended, pieces = threading.Event(), []
-
-    def hear(piece: Piece) -> None:
-        pieces.append(piece)
-        if piece.finish_reason is not None:
-            ended.set()
-
-    scheduler.submit(request, hear)
-    assert ended.wait(60)
-    return pieces[-1]
-
-
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 31, 32])
-def test_mass_does_not_depend_on_the_chunks(byte_llama, chunk):
+def test_mass_does_not_depend_on_the_chunks(byte_llama, pieces_of, chunk):
     """Also where a chunk of one token stands before the last token, which could take the way of decoding."""
     model = boldface.Model(*byte_llama, chat=False)
     prompt = model.encode(TEXT, heads=GAINS)
@@ -44,7 +28,7 @@ def test_mass_does_not_depend_on_the_chunks(byte_llama, chunk):
         try:
             beside = Request(prompt, Steering(), Sampling(200, ignore_eos=True))
             ticket = scheduler.submit(beside, lambda piece: None)
-            last = last_piece(scheduler, request)
+            last = pieces_of(scheduler, request)[-1]
             ticket.cancel()
         finally:
             scheduler.stop(drain=False)

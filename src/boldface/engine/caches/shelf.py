@@ -156,9 +156,18 @@ class Shelf:
         except OSError as error:
             raise CacheError(f"{entry.path} cannot be removed: {error.strerror or error}.") from error
 
-    def _path(self, name: str, owner: str) -> Path:
+    @staticmethod
+    def check_name(name: str) -> None:
+        """Refuse what is no name of an entry.
+
+        Raises:
+            CacheError: It is none.
+        """
         if not _NAME.fullmatch(name):
             raise CacheError(f"{name!r} is no name.", "Use letters, digits, _ and -, at most 64 of them.")
+
+    def _path(self, name: str, owner: str) -> Path:
+        self.check_name(name)
         return self.folder / f"{name}.{owner[:8]}{_ENDING}"
 
     @contextmanager
