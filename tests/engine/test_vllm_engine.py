@@ -209,6 +209,30 @@ def test_a_full_queue_is_refused(here: Any, there: Any, monkeypatch: pytest.Monk
     _wait(lambda: engine.state().running == 0)
 
 
+def test_who_hears_the_end_holds_no_place(here: Any, there: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listener may ask again while it is told."""
+    engine = there.engine
+    monkeypatch.setattr(engine, "slots", 1)
+    monkeypatch.setattr(engine, "most_queued", 0)
+    prompt, steering = _steered(here, PROMPTS[0], HEADS[0])
+    request = Request(prompt, steering, Sampling(max_tokens=2, ignore_eos=True))
+    ends: list[Any] = []
+    both = threading.Event()
+
+    def ask_again(piece: Piece) -> None:
+        if piece.finish_reason is not None:
+            ends.append(piece.finish_reason)
+            if len(ends) == 2:
+                both.set()
+            else:
+                engine.submit(request, ask_again)
+
+    engine.submit(request, ask_again)
+    assert both.wait(60)
+    assert ends == ["length", "length"]
+    _wait(lambda: engine.state().running == 0)
+
+
 @pytest.mark.parametrize(
     ("how", "error"),
     [

@@ -143,8 +143,9 @@ class VllmEngine:
         answer = Answer(request, ticket, listener, self.model.tokenizer, self._spell, self._ends)
         with self._lock:
             self._check_open()
-            if len(self._answers) >= self.slots + self.most_queued:
-                raise QueueFullError(f"{len(self._answers)} requests run and wait already.", "Try again later.")
+            here = sum(not one.is_over for one in self._answers)  # who has heard its end holds no place
+            if here >= self.slots + self.most_queued:
+                raise QueueFullError(f"{here} requests run and wait already.", "Try again later.")
             self._answers[answer] = None
             if not self._tell(partial(self._begin, answer)):
                 del self._answers[answer]
