@@ -78,7 +78,14 @@ def rows(model: Model, requests: Requests, hold: Hold, turn: Turn, number: int, 
         joining = Joining(model.model, hold.seams, turn, answer, Prefixes(0))
         joining.read(PROMPT + row)
         batch.join(joining, 0)
-    return batch.step
+
+    def step() -> Tensor:
+        logits = batch.step()
+        for row in batch.rows:
+            row.advance(0)
+        return logits
+
+    return step
 
 
 def own(model: Model, requests: Requests, turn: Turn, number: int) -> Callable[[], Tensor]:

@@ -104,6 +104,7 @@ def prepare(chosen: Namespace) -> tuple[Asked, dict[str, Any], dict[str, Any]]:
         "vllm": version,
         "dtype": chosen.dtype,
         "graphs": "compiled" if chosen.compiled else "eager",
+        "freed memory": "kept",
         "clock": chosen.clock,
         "prompt tokens": PROMPT,
         "answer tokens": ANSWER,

@@ -13,7 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "boldface"
 WALK = ["emphasis", "profiles", "steering", "attention", "vllm", "engine", "records", "metrics", "detection"]
-WALK += ["tasks", "evaluation", "profiling", "insight", "server", "cli", "testing"]
+WALK += ["tasks", "evaluation", "profiling", "sweeps", "insight", "server", "cli", "testing"]
 TREE = re.compile(r"```\nsrc/boldface/\n.*?```", re.DOTALL)
 
 

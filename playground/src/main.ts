@@ -26,6 +26,7 @@ import { HeatMap } from "./view/heat-map";
 import { PreviewView } from "./view/preview";
 import { SettingsForm } from "./view/settings";
 import { themes } from "./view/theme";
+import { WhyPanel } from "./why";
 
 const base = new URL(".", location.href).href;
 const say = announcer(at("live", HTMLElement));
@@ -37,6 +38,13 @@ const heat = new HeatMap(at("heat", HTMLElement));
 const explains = (): void => heat.clear("Looking…");
 const turns = at("turns", HTMLElement);
 const talk = new Talk({ client, list: turns, say, running, explains, explained, unexplained, failed });
+const why = new WhyPanel({
+  client,
+  explainable: () => talk.explainable,
+  settings: () => settings.values,
+  failed,
+  say,
+});
 
 const wishes = { byDefault: () => offers.factor, changed: showPreview, say };
 const system = new Composer("system", "Optional", askAnew, wishes);
@@ -78,6 +86,7 @@ function running(runs: boolean): void {
   at("stop", HTMLButtonElement).hidden = !runs;
   at("empty", HTMLElement).hidden = true;
   at("follow-up", HTMLElement).hidden = runs || !talk.goesOn;
+  why.update(runs);
 }
 
 function explained(explanation: Explanation): void {

@@ -35,6 +35,12 @@ export class Talk {
     return last !== undefined && last.answers.plain !== "" && last.answers.steered !== "";
   }
 
+  /** The conversation, where its last answer can be explained: it is steered, and there. */
+  get explainable(): Prompt | null {
+    const last = this.prompt.turns.at(-1);
+    return isSteered(this.prompt) && last !== undefined && last.answers.steered.trim() !== "" ? this.prompt : null;
+  }
+
   /** Begin a new conversation. */
   begin(system: readonly Piece[], said: readonly Piece[], settings: Settings, byDefault: number): Promise<void> {
     this.prompt = { system, turns: [] };

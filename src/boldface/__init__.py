@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from boldface.engine.model import Model, load
     from boldface.engine.steer import steer
     from boldface.errors import BoldfaceError
+    from boldface.insight.explaining.explain import explain
     from boldface.profiles.heads import Head, HeadGains
     from boldface.profiles.profile import Profile
     from boldface.steering.plan import Steering
@@ -49,6 +50,7 @@ _HOME = {
     "detect": "boldface.detection.detect",
     "emphasise": "boldface.emphasis.emphasise",
     "escape": "boldface.emphasis.markup",
+    "explain": "boldface.insight.explaining.explain",
     "load": "boldface.engine.model",
     "locate": "boldface.emphasis.locate",
     "parse": "boldface.emphasis.markup",

@@ -19,7 +19,9 @@
     │   └── ContextLengthError       prompt and answer do not fit into the model's context
     ├── RouteError                   a route that is not exact (or not available) here
     ├── ProfilingError (ValueError)  a method, strategy or budget that finds no heads
+    ├── SweepError (ValueError)      a sweep that makes no sense, or a storage of another one
     ├── PolicyError (ValueError)     a policy of trust that names no source, or gives one no strength
+    ├── CheckError (ValueError)      a check of answers that cannot be read, or fails to run
     ├── ServingError                 a request that a server does not take, as it stands or just now
     │   ├── KeyRefusedError          no key, or one that is not on file
     │   ├── LimitError (ValueError)  it asks for more than the server, or its key, allows
@@ -130,8 +132,16 @@ class ProfilingError(BoldfaceError, ValueError):
     """A method, strategy or budget that finds no heads."""
 
 
+class SweepError(BoldfaceError, ValueError):
+    """A sweep that makes no sense, a storage of another one, or no point that does more good than harm."""
+
+
 class PolicyError(BoldfaceError, ValueError):
     """A policy of trust that names no source, or gives one no strength."""
+
+
+class CheckError(BoldfaceError, ValueError):
+    """A check of answers that cannot be read, or fails to run."""
 
 
 class ServingError(BoldfaceError):

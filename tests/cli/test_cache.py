@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import boldface as package
 
@@ -54,6 +56,16 @@ def test_built_asked_listed_and_cleared(kept, document, tiny):
     assert json.loads(kept("list", "--json").stdout) == []
 
 
+def test_a_plain_document_is_asked_with_emphasis(kept, document):
+    """Heads named with the question steer it; without, the error says what to name."""
+    assert kept("build", document, "--name", "plain", "--no-markup").exit_code == 0
+    asked = kept("ask", "plain", "**Who** wrote?", "--json", "--heads", HEADS, "--strength", 5, "--max-new-tokens", 4)
+    said = json.loads(asked.stdout)["steered"]
+    assert {token["strength"] for token in said["tokens"]} == {5.0} and said["cached_tokens"] > 50
+    refused = kept("ask", "plain", "**Who** wrote?")
+    assert refused.exit_code == 2 and "heads must be named" in " ".join(refused.stderr.split())
+
+
 def test_options_of_building(kept, document):
     """Name, place and strength of the emphasis, plain questions, standard input, and no markup."""
     assert (
@@ -99,6 +111,22 @@ def test_damaged_files_are_told_and_cleared(kept, document, tmp_path):
     assert "damaged" in listed.stderr
     assert kept("clear", "--all").exit_code == 0
     assert not path.exists()
+
+
+def test_somebody_elses_file_is_named_and_left(kept, document, tmp_path):
+    """Weights that lie in the folder are told apart from what is damaged, and nothing removes them."""
+    kept("build", document, "--heads", HEADS, "--name", "a")
+    weights = tmp_path / "cache" / "documents" / "model-00001-of-00002.safetensors"
+    save_file({"weight": torch.zeros(3)}, weights)
+    listed = kept("list")
+    said = " ".join(listed.stderr.split())
+    assert "somebody else's" in said and "cache clear" not in said
+    assert [row["foreign"] for row in json.loads(kept("list", "--json").stdout) if row["name"] == weights.name] == [
+        True
+    ]
+    assert kept("clear", weights.name).exit_code == 3
+    assert kept("clear", "--all").exit_code == 0
+    assert weights.exists() and [row["name"] for row in json.loads(kept("list", "--json").stdout)] == [weights.name]
 
 
 @pytest.mark.parametrize(

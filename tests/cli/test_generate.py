@@ -266,3 +266,38 @@ def test_only_a_named_profile_is_forced(generate, heads):
     refused = generate("Say **yes**.", "--force-profile", heads=heads)
     assert refused.exit_code == 2
     assert "none is named" in refused.stderr
+
+
+def test_gate_and_phases(generate):
+    """What they do to an answer is what the engine says, and stands in the JSON."""
+    words = (PROMPT, "--json", "--factor", "200")
+    gated = json.loads(generate(*words, "--gate", "0.2", "--phase", "reading=0", "--phase", "begin=<a>").stdout)
+    steered = gated["steered"]
+    assert (steered["gate"], steered["phases"]["reading"], steered["phases"]["begin"]) == (0.2, 0.0, "<a>")
+    assert steered["gated"].keys() == {"lowered", "plain", "tries"}
+    noted = generate(*words[:1], *words[2:], "--gate", "0.2").stderr
+    assert "The gate lowered " in noted
+    strict = json.loads(generate(*words, "--gate", "1").stdout)["answer"]
+    assert strict == json.loads(generate("Say it now please.", "--json").stdout)["answer"]
+    assert strict != json.loads(generate(*words).stdout)["answer"]
+
+
+def test_target_shares_and_releases(generate):
+    """What is said reaches the engine and stands in the JSON; what makes no sense is told before a model is loaded."""
+    told = [
+        json.loads(generate(PROMPT, "--json", "--factor", "200", *more).stdout)["steered"]
+        for more in (("--target", "0.4", "--rule", "flat"), ("--release", "0.2", "0.1"))
+    ]
+    assert (told[0]["target"], told[0]["rule"], told[0]["routes"]) == (0.4, "flat", ["split"])
+    assert told[1]["release"] == {"upper": 0.2, "lower": 0.1, "tokens": 4}
+    for wrong in (("--target", "2"), ("--rule", "other"), ("--release", "0.1", "0.2")):
+        done = generate(PROMPT, *wrong, "--model", "/nowhere")
+        assert done.exit_code != 0 and "nowhere" not in done.stderr
+
+
+@pytest.mark.parametrize("phase", ["thinking", "thinking=half", "thought=1", "thinking=2", "end= "])
+def test_phases_that_make_no_sense(generate, phase):
+    """Told before a model is loaded."""
+    done = generate(PROMPT, "--phase", phase, "--model", "/nowhere")
+    assert done.exit_code != 0
+    assert "nowhere" not in done.stderr

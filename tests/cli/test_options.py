@@ -14,12 +14,14 @@ from boldface.cli import options
 
 
 def test_words_are_those_of_their_owners():
-    """Routes, scopes and overlaps on the command line are exactly the package's."""
+    """Routes, rules, scopes and overlaps on the command line are exactly the package's."""
     from boldface.attention.routes import ROUTES
     from boldface.emphasis.tokens import Overlap
     from boldface.steering.plan import SCOPES
+    from boldface.steering.rules import RULES
 
     assert get_args(options.RouteName) == ("auto", *ROUTES)
+    assert get_args(options.RuleName) == RULES
     assert get_args(options.ScopeName) == SCOPES
     assert get_args(options.OverlapName) == get_args(Overlap)
 
@@ -32,7 +34,7 @@ def test_words_are_those_of_their_owners():
         ("generate --route f", {"fused", "folded", "flex"}),
         ("generate --scope ", {"all", "answer"}),
         ("generate --occurrence l", {"last"}),
-        ("profiles show sm", {"smollm2"}),
+        ("profiles show sm", {"smollm2", "smollm2-evidence"}),
         ("gen", {"generate"}),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from boldface.detection.attended import attended
-from boldface.detection.catalogue import find_proposer, find_scorer
+from boldface.detection.catalogue import find_proposer, find_scorers
 from boldface.detection.evidence import Evidence
 from boldface.detection.fitted import Fit
 from boldface.detection.likelihood import Likelihood
@@ -84,9 +84,10 @@ def test_a_quotation_is_matched(model, monkeypatch):
 @pytest.mark.parametrize("name", ASKING)
 def test_every_one_of_them_proposes(name, model):
     """Each gives every sentence a confidence; without a question, only the one that does not ask for it does."""
-    proposer = Evidence(name, [find_scorer(name, model)], Fit((0.5, 0.5, 0.5, 0.5), -1.0))
+    (scorer,) = find_scorers([name], model)
+    proposer = Evidence(name, [scorer], Fit((0.5, 0.5, 0.5, 0.5), -1.0))
     assert {one.span for one in proposer.propose(SEARCHED)} == {
         one.span for one in find_proposer("bm25").propose(SEARCHED)
     }
     assert bool(proposer.propose(search("Bees fly. Ants walk."))) == (name == "attention")
-    assert find_scorer(name, model).asks == (name != "attention")
+    assert scorer.asks == (name != "attention")

@@ -6,7 +6,7 @@ import pytest
 
 import boldface
 from boldface.detection.cutting import cut
-from boldface.detection.names import ALONE, ASKING, NAMES, TOGETHER, runs_model
+from boldface.detection.names import ALONE, ASKING, HELPING, NAMES, TOGETHER, runs_model
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.errors import DetectionError
 
@@ -88,4 +88,4 @@ def test_unknown_detectors_and_missing_models_are_refused():
 def test_every_scorer_is_part_of_a_proposer():
     """Names are unique, and joined proposers ask scorers that exist."""
     assert len(set(NAMES)) == len(NAMES)
-    assert {one for group in TOGETHER.values() for one in group} <= {*ALONE, *ASKING}
+    assert {one for group in TOGETHER.values() for one in group} <= {*ALONE, *HELPING, *ASKING}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,90 @@ def pieces_of() -> Callable[[Any, Any], list[Any]]:
         return pieces
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def by_definition(byte_llama) -> Any:
+    """Writes gated and phased greedy answers of the byte model from their definition, see :class:`ByDefinition`."""
+    return ByDefinition(*byte_llama)
+
+
+class ByDefinition:
+    """Answers without a cache: one whole forward a try, in which every query has the level that it had.
+
+    Args:
+        model: The model; a copy of it is run, so that a scheduler may hold it.
+        tokenizer: Its tokenizer.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model, self.tokenizer = copy.deepcopy(model), tokenizer
+
+    def logits(self, ids: list[int], length: int, steering: Any = None, levels: Sequence[float] = ()) -> Any:
+        """Logits behind some tokens, plain or with a level for every query: (vocabulary,)."""
+        import torch
+
+        from boldface.attention.attach import Attachment
+        from boldface.attention.geometry import geometry
+        from boldface.steering.levels import Levels
+        from boldface.steering.plan import build_plan
+
+        class Told(Levels):
+            def enter(self, *_: Any) -> None:
+                self.current = torch.tensor([levels])
+
+        with torch.no_grad():
+            if steering is None or steering.is_null:
+                return self.model(torch.tensor([ids]), use_cache=False).logits[0, -1]
+            plan = build_plan([steering], [length], geometry(self.model).heads)
+            with Attachment(self.model, plan, route="reference", levels=Told([1.0])):
+                return self.model(torch.tensor([ids]), use_cache=False).logits[0, -1]
+
+    def write(self, prompt: Sequence[int], steering: Any, tokens: int, text: str = "") -> Any:
+        """Return the answer, what its gate did, and the lowest and highest level of a query; None where a tie decides.
+
+        Args:
+            prompt: Token ids.
+            steering: How they are steered.
+            tokens: How many are written.
+            text: The prompt as text, for what opens the thinking.
+        """
+        from boldface.engine.generation import Gated
+
+        ids, told, gate = [], Gated(), steering.gate
+        levels = [steering.reading] * (len(prompt) - 1)
+        for _ in range(tokens):
+            phase, refused = self.phase(steering.phases, ids, text), 0
+            whole, plain = [*prompt, *ids], self.logits([*prompt, *ids], len(prompt))
+            while True:
+                level = phase * (1.0 if gate is None else gate.levels[refused])
+                is_plain = gate is not None and gate.levels[refused] == 0
+                found = plain if is_plain else self.logits(whole, len(prompt), steering, [*levels, level])
+                best = found.topk(2)
+                if best.values[0] - best.values[1] < TIE:
+                    return None
+                token = int(best.indices[0])
+                if gate is None or is_plain:
+                    break
+                ratio = float((plain[token] - plain.max()).exp())
+                if abs(ratio - gate.beta) < TIE:
+                    return None
+                if ratio >= gate.beta:
+                    break
+                if phase == 0:
+                    token, is_plain = int(plain.argmax()), True
+                    break
+                refused += 1
+            levels.append(level)
+            told = told.after(refused, is_plain)
+            ids.append(token)
+        return tuple(ids), None if gate is None else told, (min(levels), max(levels))
+
+    def phase(self, phases: Any, ids: list[int], text: str) -> float:
+        """Level of the phase behind the tokens so far, from a look at their whole text."""
+        if phases is None:
+            return 1.0
+        thinks, rest = phases.opens(text), self.tokenizer.decode(ids, skip_special_tokens=False)
+        while (mark := phases.end if thinks else phases.begin) in rest:
+            rest, thinks = rest.split(mark, 1)[1], not thinks
+        return float(phases.of(thinks))

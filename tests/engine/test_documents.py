@@ -18,8 +18,9 @@ from boldface.engine.caches.owner import owner
 from boldface.engine.caches.shelf import Shelf
 from boldface.engine.documents import Document, Recipe
 from boldface.engine.model import Model
-from boldface.errors import CacheError, MissingError, SpanError
+from boldface.errors import CacheError, HeadError, MissingError, SpanError
 from boldface.profiles.heads import HeadGains
+from boldface.profiles.profile import Profile
 from boldface.steering.plan import Steering, build_plan
 from boldface.steering.prefix_law import trace
 
@@ -142,6 +143,43 @@ def test_another_model_is_refused(byte_llama, tmp_path):
         Document.load(changed, shelf, "ada")
     with pytest.raises(MissingError):
         Document.load(changed, shelf, "charles")
+
+
+def test_a_document_without_emphasis_takes_a_question_with_it(model, same):
+    """Named when the question is asked, or when the document is read: the answer is that of the whole prompt."""
+    question = emphasise("Who wrote the first one?", "Who wrote", strength=6.0)
+    bare, named = model.read(TEXT), model.read(TEXT, heads=HEADS)
+    prompt = bare.recipe.prompt(question, steered=True)
+    plain = bare.ask(question.text, max_new_tokens=8)
+    answers = [bare.ask(question, heads=HEADS, max_new_tokens=8), named.ask(question, max_new_tokens=8)]
+    for got in answers:
+        assert same(got, prompt, heads=HEADS)
+        assert got.cached == plain.cached == len(bare.snapshot.trace)
+    assert answers[0].ids == answers[1].ids != plain.ids
+    again = Recipe.from_json(bare.recipe.to_json())
+    assert (again, again.gains) == (bare.recipe, None)
+
+
+def test_a_question_with_emphasis_is_refused_with_a_way_out(model, document):
+    """Where no heads are known, where questions are plain, and where the document says how itself."""
+    with pytest.raises(HeadError, match="heads must be named"):
+        model.read(TEXT).ask("**Who?**")
+    with pytest.raises(SpanError, match="read the document for steered questions"):
+        model.read(TEXT, questions="plain").ask("**Who?**")
+    with pytest.raises(SpanError, match="heads too"):
+        document.ask("Who?", heads=HEADS)
+
+
+@pytest.mark.parametrize("spans", [(), ("Ada",)])
+def test_a_profile_keeps_its_strength(model, spans):
+    """Also where the document has no emphasis yet: its questions have the strength of the profile, not another one."""
+    profile = Profile("mine", "bytes", HeadGains.from_layers(HEADS), strength=2.5, scope="answer", rule="flat")
+    document = model.read(emphasise(TEXT, *spans) if spans else TEXT, heads=profile)
+    got = document.ask("**Who?**", max_new_tokens=2)
+    assert {span.strength for span in got.steering.spans} == {2.5}
+    assert (got.steering.scope, got.steering.rule) == ("answer", "flat")
+    bare = model.read(TEXT).ask("**Who?**", heads=profile, max_new_tokens=2)
+    assert (bare.steering.scope, bare.steering.rule, bare.steering.spans[0].strength) == ("answer", "flat", 2.5)
 
 
 def test_plain_questions_need_the_document_as_it_was_read(model):

@@ -9,6 +9,9 @@ import torch
 
 import boldface
 from boldface.emphasis.span import CharSpan, EmphasisedText
+from boldface.engine.gated import first_logprobs
+from boldface.engine.steer import prepare
+from boldface.errors import TaskError
 from boldface.evaluation import asking
 from boldface.evaluation.aim import aim
 from boldface.evaluation.arms import find_arm
@@ -101,6 +104,24 @@ def test_answers_are_written_as_the_engine_writes_them(llama, profile, ask, arm)
         assert answer.text == llama.tokenizer.decode(ids)
         assert (answer.tokens, answer.ended) == (6, False)
         assert answer.plain_logprob == pytest.approx(float(plain[range(6), ids].mean()), abs=1e-4)
+
+
+def test_a_gate_decides_what_is_written_and_chosen(llama, profile, ask):
+    """Answers and first words are those of the engine's gate; given words are refused, because a gate chooses them."""
+    how = {"heads": profile.gains, "strength": profile.strength, "gate": 0.3}
+    prompts = [example(text, Generate(6)).prompt for text in TEXTS]
+    expected = llama.generate(prompts, raw=True, max_new_tokens=6, **how)
+    assert any(one.gated.tries for one in expected)
+    found = ask("gate=0.3", [example(text, Generate(6)) for text in TEXTS])
+    assert [answer.text for answer in found] == [one.text for one in expected]
+    logprobs = first_logprobs(llama, prepare(llama.model, llama.tokenizer, prompts, **how))
+    space = llama.tokenizer(" ").input_ids[0]
+    found = ask("gate=0.3", [example(text, Choose(("yes", "no"))) for text in TEXTS])
+    assert [answer.logprobs[0] for answer in found] == pytest.approx(logprobs[:, space].tolist(), abs=1e-4)
+    with pytest.raises(TaskError, match="gate"):
+        Asker(llama, find_arm("gate=0.3"), aim(find_arm("gate=0.3"), llama.geometry.heads, profile, 0)).allow(
+            Continue(" yes.")
+        )
 
 
 @pytest.mark.parametrize("setting", ["raw", "chat"])

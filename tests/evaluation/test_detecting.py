@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from boldface.detection.fitted import fitted
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.errors import TaskError
 from boldface.evaluation.arms import find_arm
@@ -48,6 +49,20 @@ def test_nothing_is_looked_for_twice(tmp_path, monkeypatch):
         assert len(store.records) == count
         with pytest.raises(TypeError):
             detected(arms[1], None, store, [example(prompt=EmphasisedText(TEXT.replace("old", "new")))])
+
+
+@pytest.mark.parametrize("name", ["auto", "bm25", "instructions"])
+def test_what_another_fit_found_is_looked_for_anew(tmp_path, monkeypatch, name):
+    """A detector that was fitted anew may find other words in the same text; its own are read again."""
+    arm = find_arm(f"auto={name}")
+    with Store(tmp_path / "run.jsonl", {}) as store:
+        detected(arm, None, store, [example()])
+        detected(arm, None, store, [example()])
+        assert len(store.records) == 1
+        other = {each: replace(fit, intercept=fit.intercept + 1) for each, fit in fitted().items()}
+        monkeypatch.setattr("boldface.detection.catalogue.fitted", lambda: other)
+        detected(arm, None, store, [example()])
+        assert len(store.records) == 2
 
 
 def test_text_of_others_is_not_looked_at(tmp_path):

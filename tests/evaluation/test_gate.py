@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,16 @@ ASKED = (
     ("wikibios", "raw", "original", "top1"),
     ("counterfact", "raw", "original", "paraphrase"),
 )
+WRITTEN, LOOKS = ASKED[:1], ASKED[1:]
+"""Those that write answers, and those that take one look at the next token: what spoils either is noticed."""
 
 
-def measure(model: boldface.Model, arm: str, place: Path) -> dict[str, dict[str, float]]:
+def measure(
+    model: boldface.Model, arm: str, place: Path, asked: Sequence[tuple[str, str, str, str]] = ASKED
+) -> dict[str, dict[str, float]]:
     """Score an arm on the gate's rows: metric to mean and 95 % interval."""
     scores = {}
-    for task, setting, variant, metric in ASKED:
+    for task, setting, variant, metric in asked:
         request = Request((find_task(task),), (find_arm(arm),), 16, "validation", (setting,), (variant,))
         path = place / f"{task}-{arm}.jsonl"
         with Store(path, {"model": model.name}) as store:
@@ -48,7 +53,7 @@ def measure(model: boldface.Model, arm: str, place: Path) -> dict[str, dict[str,
 def outside(scores: dict[str, dict[str, float]]) -> list[str]:
     """The metrics that have left the stored intervals."""
     stored = json.loads(SCORES.read_text())
-    return [name for name, at in stored.items() if not at["low"] <= scores[name]["mean"] <= at["high"]]
+    return [name for name, found in scores.items() if not stored[name]["low"] <= found["mean"] <= stored[name]["high"]]
 
 
 @pytest.fixture
@@ -60,7 +65,8 @@ def model(smollm2):
 @pytest.mark.slow
 def test_the_shipped_profile_scores_what_it_scored(model, tmp_path):
     """Every score lies in its stored interval."""
-    assert outside(measure(model, "steered", tmp_path)) == []
+    scores = measure(model, "steered", tmp_path)
+    assert scores.keys() == json.loads(SCORES.read_text()).keys() and outside(scores) == []
 
 
 @pytest.mark.slow
@@ -68,13 +74,13 @@ def test_steering_that_does_nothing_is_noticed(model, tmp_path, monkeypatch):
     """With plans that steer nothing the gate fails."""
     build = steer.build_plan
     monkeypatch.setattr(steer, "build_plan", lambda *args, **options: no_op(build(*args, **options)))
-    assert outside(measure(model, "steered", tmp_path))
+    assert outside(measure(model, "steered", tmp_path, LOOKS))
 
 
 @pytest.mark.slow
 def test_random_heads_are_noticed(model, tmp_path):
     """With the same gains on other heads of the same layers the gate fails."""
-    assert outside(measure(model, "random-heads", tmp_path))
+    assert outside(measure(model, "random-heads", tmp_path, WRITTEN))
 
 
 if __name__ == "__main__":

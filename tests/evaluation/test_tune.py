@@ -87,7 +87,10 @@ def test_tuning_keeps_the_route(tuned, chores, llama, monkeypatch):
     monkeypatch.setattr(
         llama,
         "running",
-        lambda prepared, route="auto": (routes.add((prepared.plan is None, route)), running(prepared, route))[1],
+        lambda prepared, route="auto", **more: (
+            routes.add((prepared.plan is None, route)),
+            running(prepared, route, **more),
+        )[1],
     )
     tuned(chores, "steered", route="reference")
     assert (False, "reference") in routes

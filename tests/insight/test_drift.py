@@ -102,7 +102,7 @@ def test_the_same_model_keeps_everything(profile, model):
             assert found.verdict == "valid"
             assert (found.kept.mean, found.kept.low, found.kept.high) == (1.0, 1.0, 1.0)
             assert found.plain_moved == 0
-            assert found.then == found.now != 0
+            assert found.expected.mean == found.now != 0
             assert found.relation == ("same", ())
 
 
@@ -203,7 +203,7 @@ def test_figures_are_those_of_the_definition(monkeypatch, model):
     monkeypatch.setattr(drift, "measure", found_anew(now))
     found = check(Profile("p", "", GAINS, canaries=tuple(then)), model)
     assert found.kept.mean == pytest.approx(1 - (0.5 + 0.5) / (2 + 1))
-    assert (found.then, found.now, found.plain_moved) == (0.5, 0.0, 0.25)
+    assert (found.expected.mean, found.now, found.plain_moved) == (0.5, 0.0, 0.25)
     assert found.relation is None
     found = check(Profile("p", "", GAINS, canaries=tuple(then[:1])), model)
     assert (found.kept.low, found.kept.high) == (-math.inf, math.inf)

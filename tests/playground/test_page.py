@@ -23,4 +23,4 @@ def test_the_page(story: str, node, chromium, server):
 
 def test_there_are_stories():
     """The test above runs something."""
-    assert {"asking", "editing", "looks", "sharing"} <= set(STORIES)
+    assert {"asking", "editing", "looks", "sharing", "why"} <= set(STORIES)

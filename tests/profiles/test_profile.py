@@ -203,6 +203,15 @@ def test_shipped_profiles(name: str, layers: int, heads: int) -> None:
     assert profile.cost is not None and profile.identity is not None
 
 
+def test_the_evidence_profile_is_the_same_models() -> None:
+    """A second profile of a model goes by a name of its own, says what it is for, and beats plain on what it is for."""
+    evidence, own = Profile.load("smollm2-evidence"), Profile.load("smollm2")
+    assert evidence.identity is not None and own.identity is not None
+    assert evidence.identity.weights == own.identity.weights and evidence.gains != own.gains
+    assert "evidence" in evidence.note and {"squad (asked)", "hotpotqa (asked)"} <= {use.name for use in evidence.tasks}
+    assert evidence.scores["steered"]["average"]["mean"] > evidence.scores["plain"]["average"]["mean"]
+
+
 def test_profiles_need_no_torch() -> None:
     """Loading a shipped profile imports neither torch nor transformers."""
     code = (

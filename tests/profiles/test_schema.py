@@ -25,6 +25,7 @@ WHOLE = {
     "strength": 4.6,
     "scope": "answer",
     "rule": "flat",
+    "target": 0.5,
     "layers": 4,
     "heads": None,
     "identity": {

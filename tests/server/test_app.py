@@ -92,13 +92,58 @@ def test_only_so_many_prompts_wait_to_be_read(make_app: Callable[..., Any]) -> N
     service.close()
 
 
-def test_of_several_answers_all_or_none_are_taken(make_app: Callable[..., Any]) -> None:
-    """Where the queue has room for one of two, neither is left running."""
-    with TestClient(make_app(scheduling={"slots": 1, "queue": 0})) as client:
-        refused = client.post("/v1/chat/completions", json=body(max_tokens=1900, n=2))
+@pytest.mark.parametrize(("slots", "queue"), [(1, 0), (2, 1)])
+def test_more_answers_than_places_are_given_in_turns(make_app: Callable[..., Any], slots: int, queue: int) -> None:
+    """Each is the one that it is where there is room for all, whole and streamed, and nothing runs afterwards."""
+    asked = body(max_tokens=6, n=7, temperature=1.5, seed=5)
+    with TestClient(make_app()) as client:
+        wanted = client.post("/v1/chat/completions", json=asked).json()
+    with TestClient(make_app(scheduling={"slots": slots, "queue": queue})) as client:
+        whole = client.post("/v1/chat/completions", json=asked)
+        text = client.post("/v1/chat/completions", json={**asked, "stream": True}).text
+        assert (load(client)["running"], load(client)["queued"]) == (0, 0)
 
-        assert refused.status_code == 429
+    assert whole.status_code == 200, whole.text
+    assert whole.json()["choices"] == wanted["choices"] and whole.json()["usage"] == wanted["usage"]
+    said = ["" for _ in range(7)]
+    for line in text.splitlines():
+        if line.startswith("data: {"):
+            for choice in json.loads(line.removeprefix("data: "))["choices"]:
+                said[choice["index"]] += choice["delta"].get("content") or ""
+    assert said == [choice["message"]["content"] for choice in wanted["choices"]]
+    assert len(set(said)) > 1
+
+
+def test_answers_that_wait_their_turn_end_with_the_request(make_app: Callable[..., Any]) -> None:
+    """When its time is up none of them begins, and who is refused a first place is refused all."""
+    from boldface.server.limits import RequestLimits
+
+    scheduling = {"slots": 1, "queue": 0}
+    with TestClient(make_app(scheduling=scheduling, limits=RequestLimits(seconds=0.5))) as client:
+        late = client.post("/v1/chat/completions", json=body(max_tokens=1900, n=9))
         wait(lambda: load(client)["running"] == 0)
+        assert (late.status_code, late.json()["error"]["code"]) == (408, "timeout")
+        assert client.post("/v1/chat/completions", json=body(max_tokens=1)).status_code == 200
+
+
+def test_a_crowd_with_several_answers_each_shares_the_places(
+    make_app: Callable[..., Any], serving: Callable[..., Any]
+) -> None:
+    """Whoever got a first place gets all answers, though others take what becomes free; the rest are turned away."""
+
+    async def together(where: str) -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=where, timeout=60) as client:
+            asked = [client.post("/v1/chat/completions", json=body(max_tokens=5, n=5)) for _ in range(6)]
+            return await asyncio.gather(*asked)
+
+    with serving(make_app(scheduling={"slots": 2, "queue": 1})) as where:
+        answers = asyncio.run(together(where))
+
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) <= {200, 429} and codes.count(200) >= 1
+    for answer in answers:
+        if answer.status_code == 200:
+            assert [choice["index"] for choice in answer.json()["choices"]] == list(range(5))
 
 
 def test_time_that_is_up_is_told(make_app: Callable[..., Any]) -> None:

@@ -25,6 +25,7 @@ OPERATIONS = [
     ("/v1/chat/completions", "POST"),
     ("/v1/completions", "POST"),
     ("/v1/boldface/preview", "POST"),
+    ("/v1/boldface/explain", "POST"),
     ("/v1/models", "GET"),
     ("/v1/models/{model}", "GET"),
     ("/v1/boldface/profiles", "GET"),

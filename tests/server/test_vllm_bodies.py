@@ -177,6 +177,8 @@ def test_what_cannot_be_is_refused(served: Served, name: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        {"prompt": "a", KEY: {"markup": True, "careful": True}},
+        {"prompt": "a", KEY: {"markup": True, "explain": True}},
         {"prompt": ["a", "b"]},
         {"prompt": [1, 2], KEY: {"markup": True}},
         {"prompt": "a", "suffix": "b"},
@@ -184,7 +186,7 @@ def test_what_cannot_be_is_refused(served: Served, name: str) -> None:
     ],
 )
 def test_completions_that_cannot_be_are_refused(served: Served, body: dict[str, Any]) -> None:
-    """Several prompts, tokens, and a text in two halves."""
+    """Several prompts, tokens, a text in two halves, and what looks into the model."""
     said = {KEY: {"spans": [{"substring": "a", "message": 0}]}, **body}
     with pytest.raises(BoldfaceError):
         understood(served, json.dumps(said).encode(), chat=False)

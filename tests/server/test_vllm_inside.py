@@ -146,6 +146,17 @@ def test_bad_input_is_400_with_the_reason(http: httpx.Client, name: str) -> None
     assert http.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize(("path", "asked"), [(CHATS, {"messages": PLAIN}), (COMPLETIONS, {"prompt": "The cat sat"})])
+def test_raw_spans_with_beams_are_refused(http: httpx.Client, path: str, asked: dict[str, Any]) -> None:
+    """VLLM drops the arguments of a request that wants beams; without emphasis it gets them."""
+    body = {"model": "wide", **HOW, **asked, "use_beam_search": True, "n": 2}
+    spans = {"vllm_xargs": {"boldface": '{"spans": [[0, 3]], "heads": "L0H1"}'}}
+    answer = http.post(path, json=body | spans)
+    assert answer.status_code == 400, answer.text
+    assert "Beams are not steered" in answer.json()["error"]["message"]
+    assert len(http.post(path, json=body).json()["choices"]) == 2
+
+
 def test_after_all_that_it_still_steers(http: httpx.Client, here: Any) -> None:
     """The engine is the same that it was."""
     wanted = here.generate([{"role": "user", "content": MARKED}], heads=PROFILE.gains, strength=3.0, max_new_tokens=12)

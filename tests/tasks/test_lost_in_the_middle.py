@@ -56,6 +56,15 @@ def test_assembled_documents(place: int):
     assert others == [document.title for document in assembled(DERIVED, PASSAGES, 3, 0).documents[1:]]
 
 
+def test_more_documents_than_a_row_has_distractors():
+    """The rest are other paragraphs, each once, none of which holds a right answer; they depend on the row alone."""
+    more = [*PASSAGES, Document("poe", "Poems by Jane Poe."), *(Document(name, f"{name} text.") for name in "defgh")]
+    search = assembled(DERIVED, more, 7, 3)
+    titles = [document.title for document in search.documents]
+    assert len({*titles}) == 7 and titles[3] == "Two" and "poe" not in titles and {"a", "b", "c"} <= {*titles}
+    assert assembled(DERIVED, more, 7, 0).documents[1:] == [one for one in search.documents if one.title != "Two"]
+
+
 @pytest.mark.parametrize(
     ("text", "subspan", "em", "f1"),
     [
@@ -82,7 +91,9 @@ def test_the_authors_file_comes_first(tmp_path: Path):
     assert found[0].info["documents"] == "retrieved"
 
 
-@pytest.mark.parametrize(("variant", "count", "place"), [("original", 10, 5), ("first", 10, 1), ("last", 10, 10)])
+@pytest.mark.parametrize(
+    ("variant", "count", "place"), [("original", 10, 5), ("first", 10, 1), ("last", 10, 10), ("50 documents", 50, 25)]
+)
 def test_real_rows(data: Data, variant: str, count: int, place: int):
     """Every variant has its number of documents, the gold one in its place; a right answer is found in it."""
     for asked in islice(TASK.examples(data, "test", variant), 20):

@@ -55,6 +55,18 @@ def test_without_a_prefix_cache(engine, check, llama, model, requests):
         assert not any(said.cached for said in check(llm, requests, model))
 
 
+@pytest.mark.parametrize("block", [96, 128])
+def test_blocks_of_several_pages(engine, check, llama, model, requests, block):
+    """Whole blocks are hashed and shared; the kernel reads them in pages of 32 or 64 tokens."""
+    with engine(llama, block_size=block) as llm:
+        check(llm, requests, model)
+        again = check(llm, requests[::-1], model)
+        config = llm.llm_engine.engine_core.engine_core.model_executor.driver_worker.model_runner.compilation_config
+        pages = {layer.kv_cache.shape[2] for layer in config.static_forward_context.values()}
+    assert pages == {64 if block == 128 else 32}
+    assert {said.cached for said in again} == {0, block}
+
+
 def test_in_chunks(engine, check, llama, model, requests):
     """Prompts are read 24 tokens a step, beside others that decode."""
     with engine(llama, max_num_batched_tokens=24) as llm:

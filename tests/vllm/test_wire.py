@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boldface.emphasis.span import TokenSpan
-from boldface.errors import BoldfaceError, HeadError, RequestError
+from boldface.errors import BoldfaceError, HeadError, RequestError, RouteError
 from boldface.profiles.heads import HeadGains
 from boldface.profiles.profile import Profile
+from boldface.steering.phases import Gate, Phases
 from boldface.steering.plan import Steering
+from boldface.steering.release import Release
 from boldface.vllm import wire
 
 NATS = st.floats(-5, 5, allow_nan=False)
@@ -43,6 +45,20 @@ def test_what_is_written_is_read_back(steering):
     """To the last bit."""
     assert wire.steering(wire.write(steering)) == steering
     assert wire.read(wire.write(steering, "00ff")).prompt == "00ff"
+
+
+@pytest.mark.parametrize("how", [{"gate": Gate(0.5)}, {"phases": Phases(thinking=0.5)}])
+def test_what_changes_from_token_to_token_is_refused(how):
+    """Workers lay a steering out once: they carry neither phases nor a gate."""
+    with pytest.raises(RouteError, match="neither phases nor a gate"):
+        wire.write(Steering((TokenSpan(0, 1, 1.0),), HeadGains([(0, 1)]), **how))
+
+
+@pytest.mark.parametrize("how", [{"target": 0.5}, {"release": Release(0.2, 0.1)}])
+def test_what_needs_the_masses_is_refused(how):
+    """Their kernels do not tell them."""
+    with pytest.raises(RouteError, match="which target shares and releases need"):
+        wire.write(Steering((TokenSpan(0, 1, 1.0),), HeadGains([(0, 1)]), **how))
 
 
 @given(st.text() | JSON | JSON.map(json.dumps))

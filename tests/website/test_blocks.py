@@ -17,6 +17,7 @@ GIVEN = {
     "markup.md": "document = 'Two ** three.'",
     "threat-model.md": "page = 'A page.'",
     "caching.md": MODEL,
+    "closed-loop.md": MODEL,
     "detection.md": (
         f"{MODEL}from pathlib import Path\n"
         "page = 'The mill was built by Ann Bell. It burnt down in 1802. Today it is a museum.'\n"
@@ -37,12 +38,14 @@ ONLY_READ = {"results/": "a record of what was run", "vllm": "its engine has an 
 SLOW = {
     "caching.md",
     "detection.md",
+    "diagnose.md",
     "tutorial.md",
     "how-to/applications.md",
     "how-to/research.md",
     "how-to/serving.md",
     "serve.md",
     "drift.md",
+    "explain.md",
 }
 
 

@@ -1,7 +1,7 @@
 /** A conversation asked twice: every turn has a plain and a steered answer, and each side goes on from its own. */
 
 import { contentOf, isEmphasised, type Piece, textOf } from "../emphasis/pieces";
-import type { ChatBody, Message, Scope } from "./types";
+import type { ChatBody, Message, Scope, WhyBody } from "./types";
 
 export type Side = "plain" | "steered";
 
@@ -69,6 +69,12 @@ export function bodyOf(prompt: Prompt, side: Side, settings: Settings): ChatBody
 export function explaining(prompt: Prompt, settings: Settings): ChatBody {
   const { boldface, ...body } = bodyOf(prompt, "steered", settings);
   return { ...body, max_completion_tokens: 1, boldface: { ...boldface, explain: true } };
+}
+
+/** Return the request that asks why the steered side's last answer is what it is. */
+export function asking(prompt: Prompt, settings: Settings, eachHead: boolean): WhyBody {
+  const { model, messages, boldface = {} } = bodyOf(prompt, "steered", settings);
+  return { model, messages, boldface, answer: prompt.turns.at(-1)?.answers.steered ?? "", each_head: eachHead };
 }
 
 /** Return the request as it is streamed, with its usage at the end. */

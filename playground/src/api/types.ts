@@ -60,6 +60,45 @@ export interface Explanation {
   heads: Record<string, { before: number; after: number }>;
 }
 
+/** Share of the attention, unsteered and steered. */
+export interface Shift {
+  before: number;
+  after: number;
+}
+
+/** A token of an explained answer: KL of the steered model from the plain one there, and what that would have chosen. */
+export interface ExplainedToken extends Shift {
+  text: string;
+  divergence: number;
+  plain_choice: string;
+  differs: boolean;
+}
+
+/** A head: where it looked, what leaving it out showed, and what its slope expects, in nats of the answer. */
+export interface ExplainedHead {
+  gain: number;
+  spans: Shift[];
+  effect: number | null;
+  expected: number | null;
+}
+
+/** Why an answer is what it is. */
+export interface Why {
+  first_different: number | null;
+  plain_logprob: number;
+  steered_logprob: number;
+  emphasis: Shift;
+  agreement: number | null;
+  answer_tokens: ExplainedToken[];
+  heads: Record<string, ExplainedHead>;
+}
+
+/** The request to explain an answer. */
+export interface WhyBody extends Pick<ChatBody, "model" | "messages" | "boldface"> {
+  answer: string;
+  each_head: boolean;
+}
+
 /** What was steered for an answer. */
 export interface Steered {
   tokens: TokenRange[];

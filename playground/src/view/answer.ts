@@ -5,6 +5,7 @@ import { type Pace, tell } from "../api/pace";
 import type { Side } from "../api/conversation";
 import type { Protected, Refused, Steered } from "../api/types";
 import { show } from "../emphasis/factor";
+import { count } from "./amounts";
 import { el } from "./dom";
 
 const TITLES: Record<Side, string> = { plain: "Plain", steered: "Steered" };
@@ -88,8 +89,4 @@ export function verdicts(refused: readonly Refused[], safe: readonly Protected[]
 /** Say what went wrong, and what to do about it. */
 export function complaint(error: unknown): HTMLElement {
   return el("p", { class: "complaint", role: "alert" }, error instanceof Error ? error.message : String(error));
-}
-
-function count(number: number, thing: string): string {
-  return `${number} ${number === 1 ? thing : `${thing}s`}`;
 }

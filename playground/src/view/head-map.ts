@@ -2,6 +2,7 @@
  * emphasis, discs away from it, and their area is the gain's size. */
 
 import type { Explanation, Profile } from "../api/types";
+import { signed } from "./amounts";
 import { el, svg } from "./dom";
 import { rove } from "./rove";
 import { percent } from "./shades";
@@ -19,7 +20,7 @@ export function describe(name: string, gain: number, masses: Masses): string {
   const moved = mass ? `; attention on the emphasis ${percent(mass.before)} plain, ${percent(mass.after)} steered` : "";
   if (gain === 0) return `${name}: not steered${moved}`;
   const towards = gain > 0 ? "turned to the emphasis" : "turned away";
-  return `${name}: gain ${number(gain)}, ${towards}${moved}`;
+  return `${name}: gain ${signed(gain)}, ${towards}${moved}`;
 }
 
 /** Draw the map in place of what was there. */
@@ -112,13 +113,9 @@ function table({ gains }: Profile, masses: Masses): HTMLElement {
   const sorted = Object.entries(gains).sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
   const rows = sorted.map(([name, gain]) => {
     const mass = masses[name];
-    return [name, number(gain), ...(mass ? [percent(mass.before), percent(mass.after)] : ["", ""])];
+    return [name, signed(gain), ...(mass ? [percent(mass.before), percent(mass.after)] : ["", ""])];
   });
   return foldedTable("Gains as a table", ["Head", "Gain", "On the emphasis, plain", "Steered"], rows);
-}
-
-function number(gain: number): string {
-  return `${gain < 0 ? "−" : "+"}${Math.abs(gain).toFixed(2)}`;
 }
 
 function range(count: number): number[] {

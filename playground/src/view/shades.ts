@@ -6,6 +6,9 @@ export const CHANGES = [1.25, 2, 5, 20] as const;
 /** Multiples of an even spread from which on a share has the first, second … shade. */
 export const SHARES = [0.5, 2, 8, 32] as const;
 
+/** Nats of KL divergence from which on the emphasis has changed what comes a little, more … a lot. */
+export const DIVERGENCES = [0.05, 0.3, 1, 3] as const;
+
 /** Return the shade of a change: 0 for none, up to 4 for more attention, down to -4 for less. */
 export function shadeOfChange(before: number, after: number): number {
   if (before === after) return 0;
@@ -17,6 +20,11 @@ export function shadeOfChange(before: number, after: number): number {
 /** Return the shade of a share of the attention over so many tokens, from 0 to 4. */
 export function shadeOfShare(share: number, tokens: number): number {
   return SHARES.filter((least) => share * tokens >= least).length;
+}
+
+/** Return the shade of a divergence, from 0 to 4. */
+export function shadeOfDivergence(nats: number): number {
+  return DIVERGENCES.filter((least) => nats >= least).length;
 }
 
 /** Write a share of the attention. */

@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { bodyOf, explaining, isSteered, messagesOf, type Prompt, type Settings } from "../../src/api/conversation";
+import {
+  asking,
+  bodyOf,
+  explaining,
+  isSteered,
+  messagesOf,
+  type Prompt,
+  type Settings,
+} from "../../src/api/conversation";
 import type { ContentPart } from "../../src/emphasis/pieces";
 import { factor, pieces, text } from "../arbitrary";
 
@@ -84,6 +92,17 @@ test("each side goes on from its own answers, and the last turn waits for one", 
       const answers = messages.filter(({ role }) => role === "assistant").map(({ content }) => content);
       expect(answers).toEqual(prompt.turns.slice(0, -1).map((one) => one.answers[side]));
       expect(messages.at(-1)?.role).toBe("user");
+    }),
+  );
+});
+
+test("what is explained is the last steered answer to what it was asked with", () => {
+  fc.assert(
+    fc.property(prompts, settings, fc.boolean(), (prompt, wishes, each) => {
+      const { answer, each_head: all, ...asked } = asking(prompt, wishes, each);
+      const { messages, model, boldface = {} } = bodyOf(prompt, "steered", wishes);
+      expect([answer, all]).toEqual([prompt.turns.at(-1)?.answers.steered, each]);
+      expect(asked).toEqual({ messages, model, boldface });
     }),
   );
 });

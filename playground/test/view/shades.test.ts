@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { percent, ratio, shadeOfChange, shadeOfShare } from "../../src/view/shades";
+import { percent, ratio, shadeOfChange, shadeOfDivergence, shadeOfShare } from "../../src/view/shades";
 
 const share = fc.double({ min: 1e-9, max: 1, noNaN: true });
 
@@ -34,4 +34,8 @@ test("shares and ratios are written as people read them", () => {
     "×30",
     "under ×0.001",
   ]);
+});
+
+test("shades of a divergence grow with it", () => {
+  expect([0, 0.05, 0.3, 1, 3].map(shadeOfDivergence)).toEqual([0, 1, 2, 3, 4]);
 });

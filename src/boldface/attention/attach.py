@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -20,6 +21,7 @@ from boldface.attention.positions import Positions, by_kind
 from boldface.attention.routes import ROUTES
 from boldface.errors import ModelBusyError, RouteError
 from boldface.steering import attend
+from boldface.steering.levels import Levels
 from boldface.steering.plan import Plan
 
 _ATTACHED = "_boldface_attachment"
@@ -39,6 +41,7 @@ class Attachment:
         route: A route's name, or ``auto`` for the fastest exact one.
         record: Takes the attention masses, with route ``split``.
         watch: Told of every call of a prefill in which something is steered, before it is answered.
+        levels: How far every row is steered, from one forward to the next; None is wholly, always.
 
     Raises:
         ModelBusyError: When the model is already steered.
@@ -54,11 +57,12 @@ class Attachment:
         route: str = "auto",
         record: Callable[[Mass], None] | None = None,
         watch: Callable[[Call], None] | None = None,
+        levels: Levels | None = None,
     ) -> None:
         if route != "auto" and route not in ROUTES:
             raise RouteError(f"There is no route {route!r}.", f"Choose auto or one of {', '.join(ROUTES)}.")
         self._model = transformer(model)
-        self._plan, self._guard = plan, Guard(plan, prompt)
+        self._plan, self._guard, self._levels = plan, Guard(plan, prompt), levels
         layers = geometry(model).layers
         attend.examine(self._model.device.type, self._model.dtype)  # now, because compilers cannot
         layer_types = getattr(self._model.config.get_text_config(), "layer_types", None) or []
@@ -94,6 +98,8 @@ class Attachment:
             route=route,
             record=record,
             watch=watch,
+            levels=self._levels,
+            tally=None if self._levels is None else self._levels.tally,
         )
         self._layers.append(state)
         self._undo.append(seams.replace(module, state))
@@ -105,6 +111,19 @@ class Attachment:
     def used(self) -> dict[int, tuple[str, ...]]:
         """Routes that answered calls so far, by layer."""
         return {state.layer: tuple(sorted(state.used)) for state in self._layers if state.used}
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Let the model run plain for a while, with other caches than those that it fills steered.
+
+        Only for an attachment with levels.
+        """
+        assert self._levels is not None
+        self._levels.is_off = True
+        try:
+            yield
+        finally:
+            self._levels.is_off = False
 
     def vouch(self, cache: Cache, tokens: int) -> None:
         """Let a cache of the prompt's first tokens be used; see :meth:`~boldface.attention.guard.Guard.vouch`."""
@@ -129,6 +148,8 @@ class Attachment:
         Raises:
             RouteError: When attention weights are asked for: no route keeps those of the steered layers.
         """
+        if self._levels is not None and self._levels.is_off:
+            return
         weights = kwargs.get("output_attentions")
         if self._model.config.output_attentions if weights is None else weights:
             raise RouteError(
@@ -143,10 +164,13 @@ class Attachment:
             self._guard.check(ids, cache)  # first: a refused thread must not move the positions of the running one
         for positions in self._kinds:
             positions.read(cache, ids.shape[1])
+        if self._levels is not None:
+            self._levels.enter(ids, int(self._kinds[0].query_start), self._plan.width)
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """After it: note on the cache how much of it is ours."""
-        if not torch.compiler.is_compiling():
+        is_off = self._levels is not None and self._levels.is_off
+        if not is_off and not torch.compiler.is_compiling():
             self._guard.note(output)
 
 

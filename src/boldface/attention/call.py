@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, create_mask
 
 from boldface.steering.plan import Plan
+from boldface.steering.tally import Tally
 
 Attention = Callable[..., tuple[Tensor, Tensor | None]]
 
@@ -52,6 +53,8 @@ class Call:
         implementation: The model's own choice, as in ``attn_implementation``.
         record: Takes the masses that the split route measures, if anybody wants them.
         appends: True when the mask says no more than that the queries stand behind keys that all of them see.
+        level: Levels of the queries, (batch, 1 or query); None where all are 1. See :mod:`boldface.steering.levels`.
+        tally: Takes the mass on the emphasis of single queries, where a release needs it.
     """
 
     module: nn.Module
@@ -71,6 +74,8 @@ class Call:
     implementation: str
     record: Callable[[Mass], None] | None = None
     appends: bool = False
+    level: Tensor | None = None
+    tally: Tally | None = None
 
     @property
     def queries(self) -> int:
@@ -163,14 +168,30 @@ class Call:
             bias = self.rows(self.key_start, key_stop)
         if self.plan.by_query and self.queries == 1:
             bias = bias * (self.query_start >= self.plan.start)[:, None, None, None]
-        return bias
+        return bias if self.level is None else bias * self.level[:, None, :1, None]
 
     @property
     def needs_query_axis(self) -> bool:
-        """True when queries of this call differ in more than what they see: scope edge or window edge inside it."""
+        """True when queries of this call differ in more than what they see: a scope, window or level ends inside it."""
         if self.queries == 1:
             return False
-        return self.plan.by_query or (self.windowed and self.key_start + self.keys > self.plan.width)
+        return (
+            self.changes_level or self.plan.by_query or (self.windowed and self.key_start + self.keys > self.plan.width)
+        )
+
+    @property
+    def is_apart(self) -> bool:
+        """True when what is lifted has to be told apart: its mass says how far it is lifted, or whether it is."""
+        return self.plan.target is not None or (self.queries == 1 and self.layer in self.plan.measured)
+
+    @property
+    def changes_level(self) -> bool:
+        """True when queries of one row have different levels."""
+        return self.level is not None and self.level.shape[1] > 1
+
+    def levels(self) -> Tensor | float:
+        """Return the levels of the queries for (batch, heads, query): (batch, 1, 1 or query), or 1."""
+        return 1.0 if self.level is None else self.level[:, None, :]
 
     def bias_terms(self) -> list[tuple[Tensor, Tensor]]:
         """Return the bias as products of a query side (batch, heads, 1 or query) and a key side (batch, key)."""
@@ -179,6 +200,8 @@ class Call:
         active = torch.ones_like(gain)
         if self.plan.by_query:
             active = (self.query_columns()[None, :] >= self.plan.start[:, None])[:, None, :].to(gain.dtype)
+        if self.level is not None:
+            active = active * self.levels()
         prompt = self.plan.nats[:, self.key_start : key_stop]
         prompt = torch.nn.functional.pad(prompt, (0, self.keys - prompt.shape[1]))
         terms = [(gain * active, prompt)]

@@ -26,6 +26,8 @@ def why_not(call: Call) -> str | None:
         return "scores are soft-capped, and the bias comes after the cap."
     if call.mask is not None and call.queries > 1 and not call.appends:
         return "a mask beside the causal flag needs a bias of query x key; use folded or sdpa."
+    if call.changes_level:
+        return "the level of the queries changes inside this call; use folded or sdpa."
     if call.needs_query_axis and not call.plan.one_start:
         return "rows start being steered at different queries; use folded or sdpa."
     if call.windowed and call.needs_query_axis:

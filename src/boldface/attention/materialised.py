@@ -33,11 +33,17 @@ def _answer(call: Call, *, steered: bool) -> tuple[Tensor, Tensor]:
     plain = torch.where(visible, call.offset(), 0.0).double()
     if not steered:
         return _attend(call, visible, plain)
-    bias = plain + reference.bias(call.plan, call.layer, queries, keys, visible)
+    bias = reference.bias(call.plan, call.layer, queries, keys, visible)
     if call.plan.share is not None:
         _, weights = _attend(call, visible, plain)
         bias = bias + reference.raising(call.plan, call.layer, queries, keys, weights)
-    return _attend(call, visible, bias)
+    level = 1.0 if call.level is None else call.level[:, None, :, None].double()
+    if call.plan.target is not None:
+        lowered = reference.lowering(call.plan, call.layer, bias)
+        _, weights = _attend(call, visible, plain + level * lowered)
+        sink = torch.zeros_like(weights[..., 0]) if call.sinks is None else 1 - weights.sum(-1)
+        bias = reference.reaching(call.plan, call.layer, keys, bias, weights, sink)
+    return _attend(call, visible, plain + level * bias)
 
 
 def _attend(call: Call, visible: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,8 @@ class Route(NamedTuple):
     Attributes:
         run: Answers a call: (batch, heads, query, value_dim).
         why_not: Says why a call cannot be answered exactly by rules of fixed nats, or None when it can.
-        reads_mass: Whether it knows the mass on the emphasis before it says the bias, as rule ``share`` needs.
+        reads_mass: Whether it knows the mass on the emphasis before it says the bias, as rule ``share``, target
+            shares and releases need.
     """
 
     run: Callable[[Call], Tensor]
@@ -48,7 +49,7 @@ def choose(call: Call) -> str:
     Raises:
         RouteError: When no route is exact, with every refusal.
     """
-    if call.plan.share is not None:
+    if _reader(call):
         return _first(call, ["split", "reference"])
     dense = call.query.shape[0] * call.query.shape[1] * call.queries * call.keys
     order = ["fused", "sdpa", "folded"] if dense <= DENSE_LIMIT else ["fused", "folded", "sdpa"]
@@ -68,14 +69,30 @@ def _first(call: Call, order: list[str]) -> str:
 
 def why_not(call: Call, name: str) -> str | None:
     """Return why a route does not answer the call exactly, or None when it does."""
-    if call.plan.share is not None and not ROUTES[name].reads_mass:
-        return "rule 'share' needs the mass on the emphasis before its bias; use split or reference."
+    reader = _reader(call)
+    if reader and not ROUTES[name].reads_mass:
+        return _needs_mass(reader)
     return ROUTES[name].why_not(call)
 
 
+def _needs_mass(reader: str) -> str:
+    return f"{reader} needs the mass on the emphasis before its bias; use split or reference."
+
+
+def _reader(call: Call) -> str:
+    """Name what needs to know the mass on the emphasis in this call; empty where nothing does."""
+    if call.plan.share is not None:
+        return "rule 'share'"
+    if call.plan.target is not None:
+        return "a target share"
+    return "a release" if call.is_apart else ""
+
+
 def check(call: Call, name: str) -> str:
-    """Return ``name``; raise RouteError when that route does not answer the call exactly."""
+    """Return ``name``; raise RouteError when that route does not answer the call, or those to come, exactly."""
     reason = why_not(call, name)
+    if call.plan.measured and not ROUTES[name].reads_mass:  # at once, and not after the prompt was read
+        reason = _needs_mass("a release")
     if reason:
         raise RouteError(f"Route {name!r} refuses layer {call.layer}: {reason}", "Use route='auto'.")
     return name

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from boldface.cli import cache, demo, doctor, evaluate, generate, keys, profiles, serve
+from boldface.cli import cache, demo, diagnose, doctor, evaluate, explain, generate, keys, profiles, serve, sweep
 from boldface.cli.failures import Verbs
 
 EXIT_CODES = (
     "Exit codes: 0 all is well, 1 something unforeseen, 2 wrong usage, emphasis, heads or route, "
     "3 a model, package or data set is missing, 4 and 5 a profile has drifted or is broken (profiles check), "
-    "130 interrupted."
+    "6 an answer fails its check (diagnose), 130 interrupted."
 )
 
 app = typer.Typer(
@@ -28,11 +28,14 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
+app.command("explain")(explain.explain)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(profiles.app, name="profiles")
+app.command("sweep")(sweep.sweep)
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")
+app.command("diagnose")(diagnose.diagnose)
 app.command("doctor")(doctor.doctor)
 
 

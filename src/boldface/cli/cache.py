@@ -136,6 +136,10 @@ def ask(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     markup: options.Markup = True,
+    heads: options.Heads = None,
+    alpha: options.Alpha = None,
+    factor: options.Factor = None,
+    strength: options.Strength = None,
     max_new_tokens: options.MaxNewTokens = None,
     sample: options.Sample = False,
     temperature: options.Temperature = None,
@@ -148,8 +152,10 @@ def ask(
 ) -> None:
     """Ask a document; it is not read again.
 
-    Standard output holds nothing but the answer.
+    Heads and strength are for bold words of the question, where the document was read without any of its own. Standard
+    output holds nothing but the answer.
     """
+    resolve_strength(alpha=alpha, factor=factor, strength=strength)
     asked = Marking("markdown" if markup else None).apply(read_text(question, None))
     from boldface.cli import terminal
     from boldface.cli.generate import drawing, load
@@ -157,6 +163,8 @@ def ask(
 
     loaded = load(model, cache=cache, offline=offline, threads=threads)
     how = drawing(sample, temperature, top_p) | {"max_new_tokens": max_new_tokens, "seed": seed}
+    steered = {"heads": heads, "alpha": alpha, "factor": factor, "strength": strength}
+    how |= {name: value for name, value in steered.items() if value is not None}
     began = time.perf_counter()
     with terminal.waiting("answering …"):
         answer = Document.load(loaded, shelf(cache), name).ask(asked, **how)
@@ -185,15 +193,18 @@ def list_kept(as_json: options.AsJson = False, cache: options.Cache = None) -> N
     for head in ("name", "model", "tokens", "emphasised", "questions", "size", "used"):
         table.add_column(head, overflow="fold")
     for entry in found:
+        if entry.foreign:
+            terminal.note(f"{entry.path} is somebody else's file: boldface did not write it, and leaves it there.")
+            continue
         if entry.problem:
-            terminal.note(f"{entry.problem} boldface cache clear {entry.name}")
+            terminal.note(f"{entry.problem} Remove it: boldface cache clear {entry.name}")
             continue
         row = _row(entry)
         cells = [row["name"], row["model"], row["tokens"], row["emphasised"], row["questions"]]
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         table.add_row(*(terminal.cell(str(cell)) for cell in (*cells, _megabytes(entry), used)))
     terminal.screen().print(table)
-    terminal.note(f"{_total(found)} in all.")
+    terminal.note(f"{_total([entry for entry in found if not entry.foreign])} in all.")
 
 
 def clear(names: Names = None, everything: All = False, cache: options.Cache = None) -> None:
@@ -203,7 +214,7 @@ def clear(names: Names = None, everything: All = False, cache: options.Cache = N
     from boldface.cli import terminal
 
     kept = shelf(cache)
-    found = kept.entries()
+    found = [entry for entry in kept.entries() if not entry.foreign]
     if missing := [name for name in names or () if name not in {entry.name for entry in found}]:
         raise MissingError(f"Nothing is kept as {missing[0]!r}.", "See: boldface cache list")
     gone = [entry for entry in found if everything or entry.name in (names or ())]
@@ -241,6 +252,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "written": about.get("written", ""),
         "used": entry.used,
         "problem": entry.problem,
+        "foreign": entry.foreign,
     }
 
 

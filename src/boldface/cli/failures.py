@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from boldface.errors import BoldfaceError, MissingError, ProfileWarning
 
-OTHER, USAGE, MISSING, DRIFTED, BROKEN, INTERRUPTED = 1, 2, 3, 4, 5, 130
+OTHER, USAGE, MISSING, DRIFTED, BROKEN, FAULTY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 
 
 class Verbs(TyperGroup):

@@ -15,6 +15,8 @@ from boldface.cli.prompt import Marking, Messages, is_emphasised, plain, read_me
 from boldface.emphasis.span import EmphasisedText
 from boldface.emphasis.strength import resolve_strength
 from boldface.errors import BoldfaceError, HeadError
+from boldface.steering.phases import as_phases
+from boldface.steering.release import as_release
 
 if TYPE_CHECKING:
     from boldface.detection.detect import Detected
@@ -45,6 +47,12 @@ def generate(
     factor: options.Factor = None,
     strength: options.Strength = None,
     scope: options.Scope = None,
+    rule: options.Rule = None,
+    share: options.Share = None,
+    target: options.TargetShare = None,
+    release: options.Release = None,
+    phase: options.Phase = None,
+    gate: options.Gate = None,
     careful: options.Careful = False,
     route: options.Route = "auto",
     overlap: options.Overlap = "any",
@@ -76,6 +84,7 @@ def generate(
     if by is None and compare:
         _check_emphasis(asked)
     resolve_strength(alpha=alpha, factor=factor, strength=strength)
+    phases, marks = as_phases(options.phases(phase)), as_release(release)
     wanted = options.engine_options(engine, engine_option)
     loaded = load(model, cache=cache, offline=offline, threads=threads, engine=engine, engine_options=wanted)
     detected = None
@@ -93,6 +102,7 @@ def generate(
         show(loaded.encode(asked, **said), as_json=as_json)
         return
     said |= {"careful": True} if careful else {}
+    said |= {"phases": phases, "gate": gate, "rule": rule, "share": share, "target": target, "release": marks}
     said |= {"scope": scope, "route": route, "max_new_tokens": max_new_tokens, "seed": seed}
     ask = Asking(loaded, said | drawing(sample, temperature, top_p), quiet=quiet)
     if as_json:
@@ -148,6 +158,11 @@ class Asking:
             terminal.note("Nothing was steered: " + ("strength 0." if steering.spans else "no words are emphasised."))
         else:
             terminal.note(f"Steered {terminal.steered_with(generation)}.")
+        if generation.gated is not None:
+            lowered, by_plain, _ = generation.gated
+            terminal.note(
+                f"The gate lowered {terminal.count(lowered, 'token')} and gave {by_plain} to the plain model."
+            )
         for span in generation.prompt.widened:
             words = generation.prompt.text[span.start : span.end]
             terminal.note(f"Widened by {words!r}: its token straddles the span's edge.")

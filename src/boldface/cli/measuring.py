@@ -71,8 +71,9 @@ def _engine(model: Model) -> dict[str, str]:
 def _steered(profile: Selected) -> dict[str, Any]:
     """A profile in short; scope "all" and rule "pasta" are not told, so that older files fit."""
     content = {"gains": str(profile.gains), "strength": profile.strength}
-    told: dict[str, str] = {} if profile.scope == "all" else {"scope": profile.scope}
+    told: dict[str, Any] = {} if profile.scope == "all" else {"scope": profile.scope}
     told |= {} if profile.rule == "pasta" else {"rule": profile.rule}
+    told |= {} if profile.target is None else {"target": profile.target}
     return {
         "heads": len(profile.gains),
         "strength": profile.strength,

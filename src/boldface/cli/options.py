@@ -16,6 +16,7 @@ from boldface.profiles.catalogue import names as profile_names
 
 # Spelt out, because the modules that own these words load torch; a test compares them.
 RouteName = Literal["auto", "reference", "sdpa", "fused", "folded", "split", "flex"]
+RuleName = Literal["pasta", "flat", "share"]
 ScopeName = Literal["all", "answer"]
 OverlapName = Literal["any", "inside", "error"]
 
@@ -166,6 +167,66 @@ Strength = Annotated[
     float | None,
     typer.Option("--strength", metavar="NATS", help="Strength in nats, log(factor).", rich_help_panel=STEERING),
 ]
+Rule = Annotated[
+    RuleName | None,
+    typer.Option(
+        "--rule",
+        metavar="|".join(get_args(RuleName)),
+        help="What is lifted: the emphasis and the model's own words (pasta), the emphasis alone (flat), or that up "
+        "to --share (share, SpotLight); default: the profile's, else pasta.",
+        rich_help_panel=STEERING,
+    ),
+]
+Share = Annotated[
+    float | None,
+    typer.Option(
+        "--share", min=0.0, max=1.0, metavar="S", help="Target share of rule share.", rich_help_panel=STEERING
+    ),
+]
+TargetShare = Annotated[
+    float | None,
+    typer.Option(
+        "--target",
+        min=0.0,
+        max=1.0,
+        metavar="S",
+        help="Lift no head further than until what is lifted has this share of a query's attention "
+        "(default: the profile's, else no end but the strength).",
+        rich_help_panel=STEERING,
+    ),
+]
+Release = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--release",
+        metavar="UPPER LOWER",
+        help="Lift nothing once the emphasis has the upper share of the attention by itself, until it has less "
+        "than the lower one.",
+        rich_help_panel=STEERING,
+    ),
+]
+Gate = Annotated[
+    float | None,
+    typer.Option(
+        "--gate",
+        min=0.0,
+        max=1.0,
+        metavar="B",
+        help="A steered token has to be at least B times as likely to the plain model as its likeliest one, else it is "
+        "steered less.",
+        rich_help_panel=STEERING,
+    ),
+]
+Phase = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--phase",
+        metavar="NAME=LEVEL",
+        help="Steer only so far, from 0 to 1, in a phase (reading, thinking, answer), as in thinking=0; begin= and "
+        "end= name other marks than <think> and </think>; repeatable.",
+        rich_help_panel=STEERING,
+    ),
+]
 Careful = Annotated[
     bool,
     typer.Option(
@@ -288,6 +349,24 @@ EngineOption = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+
+
+def phases(given: list[str] | None) -> dict[str, Any] | None:
+    """Read phases: levels, and the marks of thinking.
+
+    Raises:
+        BoldfaceError: One has no value, or a level is no number.
+    """
+    read: dict[str, Any] = {}
+    for one in given or ():
+        name, equals, value = one.partition("=")
+        if not equals or name in read:
+            raise BoldfaceError(f"--phase {one!r} names no level, or names it twice.", "Write it as thinking=0.")
+        try:
+            read[name] = value if name in ("begin", "end") else float(value)
+        except ValueError:
+            raise BoldfaceError(f"--phase {one!r} has no number.", "Write it as thinking=0.5.") from None
+    return read or None
 
 
 def engine_options(engine: str, given: list[str] | None) -> dict[str, Any]:

@@ -102,6 +102,16 @@ AnswerTokens = Annotated[
         "--answer-tokens", min=1, metavar="N", help="Longest answer to a chat that names none.", rich_help_panel=WHAT
     ),
 ]
+ExplainTokens = Annotated[
+    int,
+    typer.Option(
+        "--explain-tokens",
+        min=0,
+        metavar="N",
+        help="Longest prompt with its answer that is explained; 0 explains none.",
+        rich_help_panel=WHAT,
+    ),
+]
 MostChoices = Annotated[
     int, typer.Option("--max-answers", min=1, metavar="N", help="Most answers to a request.", rich_help_panel=WHAT)
 ]
@@ -146,7 +156,27 @@ CheckProfile = Annotated[
     bool,
     typer.Option(
         "--check-profile",
-        help="Measure at the start whether the default profile does what it did, for /metrics.",
+        help="Measure at the start whether the profiles do what they did, for /metrics.",
+        rich_help_panel=TOLD,
+    ),
+]
+CheckEvery = Annotated[
+    float | None,
+    typer.Option(
+        "--check-every",
+        min=0.1,
+        metavar="MINUTES",
+        help="Measure that anew all the time, all canaries once in so many minutes, in at most 5 % of the time.",
+        rich_help_panel=TOLD,
+    ),
+]
+MassEvery = Annotated[
+    int,
+    typer.Option(
+        "--mass-every",
+        min=0,
+        metavar="N",
+        help="Tell for one steered answer in N how much attention its emphasis gets; 0 for none.",
         rich_help_panel=TOLD,
     ),
 ]
@@ -163,6 +193,7 @@ def serve(
     queue: Queue = 64,
     max_tokens: MostTokens = None,
     answer_tokens: AnswerTokens = 1024,
+    explain_tokens: ExplainTokens = 1024,
     max_answers: MostChoices = 16,
     max_spans: MostSpans = 256,
     max_strength: MostStrength = 30.0,
@@ -173,6 +204,8 @@ def serve(
     log_texts: LogTexts = False,
     traces: TracesOn = False,
     check_profile: CheckProfile = False,
+    check_every: CheckEvery = None,
+    mass_every: MassEvery = 16,
     profile: Profiles = None,
     model: Models = None,
     engine: options.EngineName = "transformers",
@@ -189,9 +222,10 @@ def serve(
     request, without what people wrote.
     """
     wanted = options.engine_options(engine, engine_option)
-    check_installed()
+    checks = check_profile or check_every is not None
+    check_installed(checks)
     if engine == "vllm":
-        check_engine(check_profile)
+        check_engine(checks)
         if documents:
             raise BoldfaceError("--documents needs the engine transformers.", "vLLM keeps prefixes of its own.")
     from boldface.profiles.profile import Profile
@@ -231,12 +265,15 @@ def serve(
         ring=None if keys is None else KeyRing(keys),
         scheduling={"slots": slots, "queue": queue, **({"documents": shelf(cache)} if documents else {})},
         answer_tokens=answer_tokens,
+        explain_tokens=explain_tokens,
         body_bytes=max_body,
         origins=cors or (),
         names=names_of(host, allow_host or ()),
         traces=Traces() if traces else None,
         texts=log_texts,
         check_profiles=check_profile,
+        check_every=None if check_every is None else check_every * 60,
+        measured=mass_every,
         drain=drain,
         failed=fail,
     )
@@ -262,8 +299,11 @@ def serve(
         raise BoldfaceError("The server stopped: a model can answer no more.", "The log says why; start it again.")
 
 
-def check_installed() -> None:
+def check_installed(checks: bool = False) -> None:
     """Refuse where what only the server needs is not there.
+
+    Args:
+        checks: Whether it is to measure canaries, whose intervals need more.
 
     Raises:
         MissingError: With what to install.
@@ -272,10 +312,15 @@ def check_installed() -> None:
 
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise MissingError(f"The server needs {', '.join(missing)}.", "Run: pip install 'boldface[server]'")
+    if checks and find_spec("scipy") is None:
+        raise MissingError("To check profiles the server needs scipy.", "Run: pip install 'boldface[server,evaluate]'")
 
 
-def check_engine(check_profile: bool) -> None:
+def check_engine(checks: bool) -> None:
     """Refuse what vLLM cannot serve, before anything is loaded.
+
+    Args:
+        checks: Whether it is to measure canaries.
 
     Raises:
         MissingError: vLLM or the plugin is not installed.
@@ -283,10 +328,11 @@ def check_engine(check_profile: bool) -> None:
     """
     from boldface.engine.vllm_start import check_plugin
 
-    if check_profile:
+    if checks:
         raise BoldfaceError(
-            "--check-profile needs the engine transformers: vLLM runs the model where it cannot be measured.",
-            "Leave it out, and run: boldface profiles check",
+            "--check-profile needs the engine transformers, and so does --check-every: vLLM runs the model where it "
+            "cannot be measured.",
+            "Leave them out, and run: boldface profiles check",
         )
     check_plugin()
 

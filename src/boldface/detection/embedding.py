@@ -28,11 +28,19 @@ class Embedding:
     reason = "means much the same as the question"
     asks = True
 
+    def __init__(self) -> None:
+        self._cut: object = None
+        self._vectors: dict[str, Tensor] = {}  # of pieces of that text, of which more than one thing is asked
+
     def score(self, searched: Searched, pieces: Sequence[Piece]) -> list[float]:
         """Return the cosine of every piece, from -1 to 1."""
-        vectors = embed([searched.question, *map(searched.words, pieces)])
-        cosines: list[float] = (vectors[1:] @ vectors[0]).tolist()
-        return cosines
+        if searched.whole is not self._cut:
+            self._cut, self._vectors = searched.whole, {}
+        words = [*map(searched.words, pieces)]
+        if new := [text for text in dict.fromkeys((searched.question, *words)) if text not in self._vectors]:
+            self._vectors |= zip(new, embed(new), strict=True)
+        asked = self._vectors[searched.question]
+        return [float(self._vectors[text] @ asked) for text in words]
 
 
 def embed(texts: Sequence[str]) -> Tensor:

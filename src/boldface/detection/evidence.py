@@ -7,10 +7,10 @@ training rows of data sets that mark their evidence, turns these into one confid
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
 from boldface.detection.fitted import Fit
+from boldface.detection.leading import standard
 from boldface.detection.proposal import Proposal
 from boldface.detection.proposer import Scorer
 from boldface.detection.searched import Searched
@@ -39,35 +39,31 @@ class Evidence:
         if lacking or not searched.sentences:
             return []
         rows = features(self.scorers, searched)
+        fit = self.fit.of(len(searched.held))
         proposals = [
-            Proposal(CharSpan(sentence.start, sentence.end), self.fit.confidence(row), self._reason(row), self.name)
+            Proposal(CharSpan(sentence.start, sentence.end), fit.confidence(row), self._reason(fit, row), self.name)
             for sentence, row in zip(searched.sentences, rows, strict=True)
         ]
         return sorted(proposals, key=lambda proposal: (-proposal.confidence, proposal.span.start))
 
-    def _reason(self, row: Sequence[float]) -> str:
-        """Return the reason of the scorer that puts the sentence highest above the others."""
-        own = [row[index * len(PER_SCORER)] for index in range(len(self.scorers))]
-        return self.scorers[own.index(max(own))].reason
+    def _reason(self, fit: Fit, row: Sequence[float]) -> str:
+        """Return the reason of the scorer that speaks most for the sentence."""
+        told = [weight * value for weight, value in zip(fit.weights, row, strict=True)]
+        size = len(PER_SCORER)
+        said = [sum(told[place : place + size]) for place in range(0, size * len(self.scorers), size)]
+        return self.scorers[said.index(max(said))].reason
 
 
 def features(scorers: Sequence[Scorer], searched: Searched) -> list[list[float]]:
     """Return what the scorers say of every sentence, and how many sentences there are (its logarithm)."""
     columns: list[list[float]] = []
-    held = sorted({sentence.paragraph for sentence in searched.sentences})
     for scorer in scorers:
-        own = _standard(scorer.score(searched, searched.sentences))
-        above = _standard(scorer.score(searched, [searched.paragraphs[index] for index in held]))
-        by_paragraph = dict(zip(held, above, strict=True))
+        own = standard(scorer.score(searched, searched.sentences))
+        above = standard(scorer.score(searched, [searched.paragraphs[index] for index in searched.held]))
+        by_paragraph = dict(zip(searched.held, above, strict=True))
         columns += [own, _leads(own), [by_paragraph[sentence.paragraph] for sentence in searched.sentences]]
     columns.append([math.log(len(searched.sentences))] * len(searched.sentences))
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _standard(scores: Sequence[float]) -> list[float]:
-    spread = statistics.pstdev(scores)
-    mean = statistics.fmean(scores)
-    return [(score - mean) / spread if spread > 0 else 0.0 for score in scores]
 
 
 def _leads(scores: Sequence[float]) -> list[float]:

@@ -12,9 +12,12 @@ ALONE = ("bm25", "embedding")
 """Scorers that need no language model."""
 ASKING = ("likelihood", "quotes", "attention", "looking")
 """Scorers that run the language model."""
+HELPING = ("bm25-titled", "kind", "opening", "shared")
+"""Scorers that say something beside others, and propose nothing alone."""
+_EVIDENCE = (*ALONE, *HELPING)
 TOGETHER: Mapping[str, tuple[str, ...]] = {
-    "evidence": ("bm25", "embedding"),
-    "evidence-model": ("bm25", "embedding", "likelihood", "looking"),
+    "evidence": _EVIDENCE,
+    "evidence-model": (*ALONE, "likelihood", "looking"),
 }
 """Scorers whose scores are joined."""
 NAMES = (DEFAULT, "instructions", *TOGETHER, *ALONE, *ASKING)

@@ -41,6 +41,20 @@ class Searched:
         """The sentences that may be evidence, a line for every paragraph: what a model is given to read."""
         return "".join(lead + self.words(sentence) for lead, sentence in self._laid_out)
 
+    @cached_property
+    def held(self) -> tuple[int, ...]:
+        """The paragraphs that hold a sentence which may be evidence."""
+        return tuple(sorted({sentence.paragraph for sentence in self.sentences}))
+
+    def title(self, paragraph: int) -> str:
+        """Return the heading of a paragraph, or its first sentence where it has none."""
+        return self._titles.get(paragraph, "")
+
+    def is_heading(self, sentence: Sentence) -> bool:
+        """Whether a sentence is the line above the text of its paragraph."""
+        paragraph = self.paragraphs[sentence.paragraph]
+        return "\n" in self.text[sentence.end : paragraph.end] and "\n" not in self.text[paragraph.start : sentence.end]
+
     def placed(self, piece: Piece) -> tuple[int, int]:
         """Return where a piece stands in the context; an empty range where none of it does."""
         inside = [
@@ -49,6 +63,13 @@ class Searched:
             if sentence.start < piece.end and piece.start < sentence.end
         ]
         return (inside[0][0], inside[-1][1]) if inside else (0, 0)
+
+    @cached_property
+    def _titles(self) -> dict[int, str]:
+        first: dict[int, str] = {}
+        for sentence in self.whole:
+            first.setdefault(sentence.paragraph, self.words(sentence))
+        return first
 
     @cached_property
     def _laid_out(self) -> list[tuple[str, Sentence]]:

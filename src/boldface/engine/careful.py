@@ -35,12 +35,13 @@ UPPER = 1 / 3
 """Share of the layers, the uppermost, whose heads are asked. Below them much attention goes to whatever is near."""
 
 
-def careful(model: Model, prepared: Prepared) -> Prepared:
+def careful(model: Model, prepared: Prepared, kept: Sequence[Sequence[TokenSpan]] | None = None) -> Prepared:
     """Return the prompts with every span at the strength that it deserves; what suppresses stays as it is.
 
     Args:
         model: The model; it reads the prompts once.
         prepared: Left-padded prompts and how they are steered.
+        kept: Of every prompt, tokens that nobody doubts: what is emphasised of them keeps its strength.
 
     Raises:
         RouteError: The model's attention cannot be told exactly.
@@ -50,8 +51,9 @@ def careful(model: Model, prepared: Prepared) -> Prepared:
     rows = prepared.rows
     attention = _attention(model, prepared)
     prompts, steerings = [], []
-    for prompt, steering, row in zip(rows.prompts, prepared.steerings, attention, strict=True):
-        spans = _weighed(prompt, steering.spans, row[-len(prompt.ids) :].tolist())
+    sure = [()] * len(rows.prompts) if kept is None else kept
+    for prompt, steering, row, own in zip(rows.prompts, prepared.steerings, attention, sure, strict=True):
+        spans = _weighed(prompt, steering.spans, row[-len(prompt.ids) :].tolist(), own)
         prompts.append(replace(prompt, spans=spans))
         steerings.append(replace(steering, spans=spans))
     plan = build_plan(steerings, rows.lengths, geometry(model.model).heads, device=rows.ids.device)
@@ -90,12 +92,15 @@ def confidences(prompt: EncodedPrompt, spans: Sequence[TokenSpan], attention: Se
     return sure
 
 
-def _weighed(prompt: EncodedPrompt, spans: tuple[TokenSpan, ...], attention: Sequence[float]) -> tuple[TokenSpan, ...]:
+def _weighed(
+    prompt: EncodedPrompt, spans: tuple[TokenSpan, ...], attention: Sequence[float], kept: Sequence[TokenSpan]
+) -> tuple[TokenSpan, ...]:
     """The spans at their new strengths; those that deserve none stay with strength 0, so that people see it."""
     lifted = [span for span in spans if span.strength > 0]
-    shares = dict(zip(lifted, map(share_of, confidences(prompt, lifted, attention)), strict=True))
+    doubted = [span for span in lifted if not any(span.start < own.end and own.start < span.end for own in kept)]
+    shares = dict(zip(doubted, map(share_of, confidences(prompt, doubted, attention)), strict=True))
     words = len(prompt.ids) - sum(prompt.special)
-    covered = sum(span.end - span.start for span, share in shares.items() if share) / max(1, words)
+    covered = sum(span.end - span.start for span in lifted if shares.get(span, 1.0)) / max(1, words)
     return tuple(
         replace(span, strength=capped(shares[span] * span.strength, covered) if shares[span] else 0.0)
         if span in shares

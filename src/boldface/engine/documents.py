@@ -53,11 +53,13 @@ class Recipe:
     Attributes:
         text: The document without markup.
         spans: What is emphasised in it.
-        gains: Which heads are steered.
-        strength: Default strength in nats; None where nothing is emphasised, or under rule ``share``.
-        scope: As in :func:`boldface.steer`.
+        gains: Which heads are steered; None where nothing is emphasised and no heads were named: then the question
+            decides, for before the first emphasised token nothing depends on it.
+        strength: Default strength in nats; None where it is still to be decided, or under rule ``share``.
+        scope: As in :func:`boldface.steer`; None where it is still to be decided.
         rule: Likewise.
         share: Likewise.
+        target: Likewise.
         overlap: Likewise.
         questions: Whether the emphasis is in force for questions too, see the module.
         between: Stands between the document and a question.
@@ -66,11 +68,12 @@ class Recipe:
 
     text: str
     spans: tuple[CharSpan, ...] = ()
-    gains: HeadGains = dataclasses.field(default_factory=HeadGains)
+    gains: HeadGains | None = None
     strength: float | None = None
-    scope: Scope = "all"
-    rule: Rule = "pasta"
+    scope: Scope | None = None
+    rule: Rule | None = None
     share: float | None = None
+    target: float | None = None
     overlap: Overlap = "any"
     questions: Questions = "steered"
     between: str = "\n\n"
@@ -100,6 +103,7 @@ class Recipe:
             "scope": self.scope,
             "rule": self.rule,
             "share": self.share,
+            "target": self.target,
             "overlap": self.overlap,
         }
 
@@ -107,7 +111,7 @@ class Recipe:
         """Return the recipe as JSON can say it; :meth:`from_json` reads it back."""
         said = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         spans = [[span.start, span.end, span.strength] for span in self.spans]
-        gains = [[head.layer, head.head, gain] for head, gain in self.gains.items()]
+        gains = None if self.gains is None else [[head.layer, head.head, gain] for head, gain in self.gains.items()]
         return {**said, "spans": spans, "gains": gains}
 
     @classmethod
@@ -119,7 +123,7 @@ class Recipe:
         """
         try:
             spans = tuple(CharSpan(*span) for span in said["spans"])
-            gains = HeadGains({(layer, head): gain for layer, head, gain in said["gains"]})
+            gains = said["gains"] and HeadGains({(layer, head): gain for layer, head, gain in said["gains"]})
             return cls(**{**said, "spans": spans, "gains": gains})
         except (BoldfaceError, KeyError, TypeError, ValueError) as error:
             raise CacheError(f"This is no document: {error}", "Read it again.") from error
@@ -155,6 +159,7 @@ class Document:
         scope: Scope | None = None,
         rule: Rule | None = None,
         share: float | None = None,
+        target: float | None = None,
         overlap: Overlap = "any",
         questions: Questions = "steered",
         between: str = "\n\n",
@@ -172,6 +177,7 @@ class Document:
             scope: Which queries are steered.
             rule: What the bias is.
             share: Target share of rule ``share``.
+            target: Target share beyond which nothing is lifted.
             overlap: What happens to a token that straddles a span's edge.
             questions: Whether the emphasis is in force for questions and answers too.
             between: Stands between the document and a question.
@@ -184,19 +190,22 @@ class Document:
         check_reusable(model.model)
         known = parse(text) if isinstance(text, str) else text
         said: dict[str, Any] = {"alpha": alpha, "factor": factor, "strength": strength}
-        how: dict[str, Any] = {"heads": heads, "scope": scope, "rule": rule, "share": share, "overlap": overlap}
+        how: dict[str, Any] = {"heads": heads, "scope": scope, "rule": rule, "share": share, "target": target}
+        how["overlap"] = overlap
         steering = prepare(model.model, model.tokenizer, [known], **said, **how).steerings[0]
         nats = resolve_strength(**said)
-        if nats is None and known.spans and steering.share is None:
+        decided = bool(known.spans) or heads is not None
+        if nats is None and decided and steering.rule != "share":
             nats = select_heads(model.model, heads, model.tokenizer).strength
         recipe = Recipe(
             text=known.text,
             spans=known.spans,
-            gains=steering.gains,
+            gains=steering.gains if decided else None,
             strength=nats,
-            scope=steering.scope,
-            rule=steering.rule,
-            share=steering.share,
+            scope=steering.scope if decided else scope,
+            rule=steering.rule if decided else rule,
+            share=steering.share if decided else share,
+            target=steering.target if decided else target,
             overlap=overlap,
             questions=questions,
             between=between,
@@ -235,17 +244,28 @@ class Document:
 
         Args:
             question: The question; markup is read where it is a plain string.
-            options: As for :meth:`boldface.Model.generate`, but for how it is steered.
+            options: As for :meth:`boldface.Model.generate`. How it is steered can be said only of a document that was
+                read without emphasis and without heads; any other says that itself.
 
         Raises:
-            SpanError: The question is emphasised, and questions are plain here.
+            SpanError: The question is emphasised, and questions are plain here; or it is said how to steer, and the
+                document says that itself.
+            HeadError: The question is emphasised, no heads are named, and the model comes with no profile.
         """
         known, steered = parse(question) if isinstance(question, str) else question, self.recipe.questions == "steered"
         if known.spans and not steered:
-            raise SpanError("Questions to this document are plain.", "Leave the emphasis of the question out.")
+            raise SpanError(
+                "Questions to this document are plain.",
+                "Leave the emphasis of the question out, or read the document for steered questions.",
+            )
         how = self.recipe.how() if steered else {}
+        if self.recipe.gains is not None and (said := sorted({*how, "alpha", "factor"} & {*options}) if how else []):
+            raise SpanError(
+                f"How this document is steered was said when it was read, {said[0]} too.",
+                "Leave it out, or read the document without emphasis and heads.",
+            )
         generation: Generation = self._model.generate(
-            self.recipe.prompt(known, steered=steered), raw=self.recipe.raw, memory=self, **how, **options
+            self.recipe.prompt(known, steered=steered), raw=self.recipe.raw, memory=self, **{**how, **options}
         )
         return generation
 

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
 
 from boldface.emphasis.tokens import EncodedPrompt
 from boldface.steering.plan import Steering
+
+
+class Gated(NamedTuple):
+    """What a gate did in one answer.
+
+    Attributes:
+        lowered: Tokens that were steered less than wholly, but steered.
+        plain: Tokens that are the plain model's, because no steered one was plausible.
+        tries: Steered queries that were thrown away.
+    """
+
+    lowered: int = 0
+    plain: int = 0
+    tries: int = 0
+
+    def after(self, refused: int, is_plain: bool) -> Gated:
+        """Return this with one more token, which so many tries were refused before."""
+        return Gated(self.lowered + (refused > 0 and not is_plain), self.plain + is_plain, self.tries + refused)
 
 
 @dataclass(frozen=True)
@@ -21,6 +39,7 @@ class Generation:
         steering: How the prompt was steered.
         routes: Layer to the routes that carried the bias; empty when nothing was steered.
         cached: Tokens of the prompt that were not read again, because a memory had them.
+        gated: What the gate did; None where there was none.
     """
 
     text: str
@@ -30,6 +49,7 @@ class Generation:
     steering: Steering
     routes: dict[int, tuple[str, ...]]
     cached: int = 0
+    gated: Gated | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -39,7 +59,15 @@ class Generation:
 
         Under rule ``share`` the strengths only tell what is emphasised at all; ``share`` is the target share.
         """
-        share = {} if self.steering.share is None else {"share": self.steering.share}
+        how = self.steering
+        share = {name: value for name in ("share", "target") if (value := getattr(how, name)) is not None}
+        levels: dict[str, Any] = {} if how.phases is None else {"phases": asdict(how.phases)}
+        if how.gate is not None:
+            levels["gate"] = how.gate.beta
+        if how.release is not None:
+            levels["release"] = asdict(how.release)
+        if self.gated is not None:
+            levels["gated"] = self.gated._asdict()
         return {
             "tokens": [
                 {"start": span.start, "end": span.end, "strength": span.strength} for span in self.steering.spans
@@ -48,6 +76,7 @@ class Generation:
             "rule": self.steering.rule,
             **share,
             "scope": self.steering.scope,
+            **levels,
             "routes": sorted({route for routes in self.routes.values() for route in routes}),
             "widened": [{"start": span.start, "end": span.end} for span in self.prompt.widened],
             "prompt_tokens": len(self.prompt.ids),

@@ -32,16 +32,18 @@ class Selected(NamedTuple):
         strength: Default strength in nats.
         scope: Default scope.
         rule: Default rule.
+        target: Default target share; None is an open loop.
     """
 
     gains: HeadGains
     strength: float = DEFAULT_STRENGTH
     scope: Scope = "all"
     rule: Rule = "pasta"
+    target: float | None = None
 
 
 def select_heads(model: nn.Module, heads: Heads | None, tokenizer: Any = None) -> Selected:
-    """Return the gains to steer ``model`` with, and the strength, scope and rule they were made for.
+    """Return the gains to steer ``model`` with, and the strength, scope, rule and target share they were made for.
 
     A profile that knows what model it was made for is compared with this one: the same is taken, a variant too, with a
     warning (once a profile and model), and any other is refused.
@@ -65,7 +67,7 @@ def select_heads(model: nn.Module, heads: Heads | None, tokenizer: Any = None) -
     heads = read_heads(heads)
     if isinstance(heads, Profile):
         check_profile(heads, model, tokenizer)
-        selected = Selected(heads.gains, heads.strength, heads.scope, heads.rule)
+        selected = Selected(heads.gains, heads.strength, heads.scope, heads.rule, heads.target)
     else:
         selected = Selected(heads)
     check_heads(selected.gains, shape)

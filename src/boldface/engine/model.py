@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +21,11 @@ from boldface.engine.caches.memory import Memory, Recalled, check_reusable, chec
 from boldface.engine.caches.owner import owner
 from boldface.engine.careful import careful as made_careful
 from boldface.engine.documents import Document
-from boldface.engine.generation import Generation
+from boldface.engine.gated import GatedDecoding
+from boldface.engine.generation import Gated, Generation
 from boldface.engine.heads import STAMP, Heads, select_heads
 from boldface.engine.identity import identity
+from boldface.engine.levelled import check_single, is_gated, levels_of, with_gate
 from boldface.engine.loading import load_pretrained
 from boldface.engine.origin import Origin, title
 from boldface.engine.prompts import Overlap, Prompt, as_batch, is_batch, pad_id, render_prompt
@@ -31,7 +33,10 @@ from boldface.engine.sessions import Session
 from boldface.engine.streaming import stream
 from boldface.errors import ModelError
 from boldface.profiles.identity import Identity
+from boldface.steering.levels import Levels
+from boldface.steering.phases import Gate, Phases
 from boldface.steering.plan import Scope
+from boldface.steering.release import Release
 from boldface.steering.rules import Rule
 
 
@@ -107,6 +112,10 @@ class Model:
         share: float | None = None,
         route: str = "auto",
         overlap: Overlap = "any",
+        phases: Phases | Mapping[str, Any] | None = None,
+        gate: Gate | float | None = None,
+        target: float | None = None,
+        release: Release | Sequence[float] | None = None,
         careful: bool = False,
         raw: bool = False,
         max_new_tokens: int | None = None,
@@ -129,6 +138,13 @@ class Model:
             share: Target share of rule ``share``.
             route: How the bias is carried.
             overlap: What happens to a token that straddles a span's edge.
+            phases: How far while the prompt is read, while the model thinks and while it answers, as in
+                ``{"thinking": 0}``; see :class:`~boldface.steering.phases.Phases`.
+            gate: From 0 to 1: a steered token has to be so plausible to the plain model, else it is steered less; see
+                :mod:`boldface.engine.gated`.
+            target: Target share beyond which rules ``pasta`` and ``flat`` lift nothing; None is the profile's own.
+            release: The upper and the lower mark of the mass on the emphasis, as in (0.2, 0.1): from where nothing is
+                lifted any more, and below which it is again; see :mod:`boldface.steering.release`.
             careful: Read the prompt plain first, and emphasise every span only as far as the model itself finds it
                 worth reading; see :mod:`boldface.engine.careful`.
             raw: Do not wrap plain text into the chat template.
@@ -158,6 +174,10 @@ class Model:
             rule=rule,
             share=share,
             overlap=overlap,
+            phases=phases,
+            gate=gate,
+            target=target,
+            release=release,
             room=max_new_tokens,
         )
         if careful:
@@ -188,12 +208,14 @@ class Model:
         self, prepared: steering.Prepared, route: str, seed: int | None, memory: Memory | None, **options: Any
     ) -> list[Generation]:
         """Run prepared prompts and read the answers; who has another engine does both in its way."""
-        output, routes, cached = self._run(prepared, route, seed, memory, **options)
-        return self._read(prepared, output, routes, cached)
+        return self._read(prepared, self._run(prepared, route, seed, memory, **options))
 
     def _run(
         self, prepared: steering.Prepared, route: str, seed: int | None, memory: Memory | None, **options: Any
-    ) -> tuple[Tensor, dict[int, tuple[str, ...]], int]:
+    ) -> _Ran:
+        levels = levels_of(prepared, self.tokenizer)
+        if levels is not None:
+            check_single(options, self.model.generation_config)
         if memory is not None:
             check_reusable(self.model)
             check_reuse(prepared.rows, options)
@@ -205,7 +227,11 @@ class Model:
             options["assistant_model"] = assistant.model
         if "stop_strings" in options:
             options.setdefault("tokenizer", self.tokenizer)
-        with self.running(prepared, route) as attachment, ExitStack() as stack:
+        with self.running(prepared, route, levels=levels) as attachment, ExitStack() as stack:
+            gating = None
+            if levels is not None and attachment is not None and is_gated(prepared):
+                gating = GatedDecoding(prepared, attachment, levels, options.get("streamer"))
+                options = with_gate(options, gating, self.tokenizer)
             if seed is not None:
                 stack.enter_context(torch.random.fork_rng())
                 torch.manual_seed(seed)
@@ -221,7 +247,12 @@ class Model:
             )
             if recalled is not None:
                 recalled.keep(output[0, prepared.rows.ids.shape[1] :])
-            return output, attachment.used if attachment else {}, recalled.tokens if recalled else 0
+            return _Ran(
+                output,
+                attachment.used if attachment else {},
+                recalled.tokens if recalled else 0,
+                [None] * len(output) if gating is None else gating.gated,
+            )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -231,7 +262,11 @@ class Model:
 
     @contextmanager
     def running(
-        self, prepared: steering.Prepared, route: str = "auto", watch: Callable[[Call], None] | None = None
+        self,
+        prepared: steering.Prepared,
+        route: str = "auto",
+        watch: Callable[[Call], None] | None = None,
+        levels: Levels | None = None,
     ) -> Iterator[Attachment | None]:
         """Have the model to oneself, steered as prepared, without gradients; the attachment is None when nothing is.
 
@@ -239,6 +274,7 @@ class Model:
             prepared: The prompts and how each is steered.
             route: How the bias is carried.
             watch: Told of the attention calls of steered prefills, see :class:`~boldface.attention.attach.Attachment`.
+            levels: How far every row is steered, from one forward to the next; None is wholly, always.
 
         Raises:
             ModelBusyError: When somebody else steers the model object itself.
@@ -248,18 +284,17 @@ class Model:
                 refuse_steered(self.model)
                 yield None
             else:
-                attached = Attachment(self.model, prepared.plan, prompt=prepared.rows.ids, route=route, watch=watch)
+                ids = prepared.rows.ids
+                attached = Attachment(self.model, prepared.plan, prompt=ids, route=route, watch=watch, levels=levels)
                 yield stack.enter_context(attached)
 
-    def _read(
-        self, prepared: steering.Prepared, output: Tensor, routes: dict[int, tuple[str, ...]], cached: int
-    ) -> list[Generation]:
+    def _read(self, prepared: steering.Prepared, ran: _Ran) -> list[Generation]:
         ends = transformer(self.model).generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
         padding = pad_id(self.tokenizer)
-        width, copies = prepared.rows.ids.shape[1], output.shape[0] // len(prepared.rows.prompts)
+        width, copies = prepared.rows.ids.shape[1], ran.output.shape[0] // len(prepared.rows.prompts)
         answers = []
-        for row, ids in enumerate(output[:, width:].tolist()):
+        for row, ids in enumerate(ran.output[:, width:].tolist()):
             end = next((index + 1 for index, token in enumerate(ids) if token in ends), None)
             if end is None:  # ended by a stop string, then padded while other rows went on; or not ended at all
                 end = len(ids) - next((index for index, token in enumerate(reversed(ids)) if token != padding), 0)
@@ -272,11 +307,21 @@ class Model:
                     finish_reason="stop" if stopped else "length",
                     prompt=prepared.rows.prompts[row // copies],
                     steering=steered,
-                    routes={} if steered.is_null else routes,
-                    cached=cached,
+                    routes={} if steered.is_null else ran.routes,
+                    cached=ran.cached,
+                    gated=ran.gated[row],
                 )
             )
         return answers
+
+
+class _Ran(NamedTuple):
+    """What a run gave: its tokens with the prompts, its routes, tokens from memory, and what the gates did."""
+
+    output: Tensor
+    routes: dict[int, tuple[str, ...]]
+    cached: int
+    gated: Sequence[Gated | None]
 
 
 _INPUTS = ("input_ids", "inputs", "inputs_embeds", "attention_mask", "position_ids", "pad_token_id")

@@ -12,9 +12,10 @@ from torch.nn.functional import log_softmax
 from transformers.cache_utils import Cache
 
 from boldface.attention.geometry import transformer
+from boldface.engine.levelled import is_gated, levels_of
 from boldface.engine.prompts import Rows
 from boldface.engine.steer import Prepared
-from boldface.errors import AlignmentError
+from boldface.errors import AlignmentError, ModelError
 
 if TYPE_CHECKING:
     from boldface.engine.model import Model
@@ -34,8 +35,19 @@ def continuation_logprobs(
     Returns:
         A (tokens, vocabulary) float32 tensor a row, in nats, at least one token: entry ``i`` says what the model
         expects after the prompt and the first ``i`` tokens of the continuation.
+
+    Raises:
+        ModelError: When a prompt has a gate, which chooses tokens, or a release, which listens while they are written:
+            these are given.
     """
-    with model.running(prepared, route):
+    if is_gated(prepared):
+        raise ModelError("A gate chooses the tokens of an answer: given ones cannot be scored.", "Leave it out.")
+    if any(continuations) and any(one.release is not None and not one.is_null for one in prepared.steerings):
+        raise ModelError(
+            "A release listens while an answer is written, token by token: given tokens cannot be scored with one.",
+            "Leave it out.",
+        )
+    with model.running(prepared, route, levels=levels_of(prepared, model.tokenizer)):
         return read_continuations(model.model, prepared.rows, continuations)
 
 

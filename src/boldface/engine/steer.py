@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,8 +17,10 @@ from boldface.engine.heads import Heads, Selected, all_heads, select_heads
 from boldface.engine.prompts import Overlap, Prompt, Rows, as_batch, pad, pad_id, render_prompt
 from boldface.errors import AlignmentError, ContextLengthError, HeadError, NothingSteeredError, StrengthError
 from boldface.profiles.heads import HeadGains
+from boldface.steering.phases import Gate, Phases, as_gate, as_phases
 from boldface.steering.plan import Plan, Scope, Steering, build_plan
-from boldface.steering.rules import Rule, check_rule
+from boldface.steering.release import Release, as_release
+from boldface.steering.rules import Rule
 
 DEFAULT_ROOM = 256
 
@@ -58,6 +60,10 @@ def prepare(
     scope: Scope | None = None,
     rule: Rule | None = None,
     share: float | None = None,
+    phases: Phases | Mapping[str, Any] | None = None,
+    gate: Gate | float | None = None,
+    target: float | None = None,
+    release: Release | Sequence[float] | None = None,
     overlap: Overlap = "any",
     padding: Literal["left", "right"] = "left",
     room: int | None = 0,
@@ -76,6 +82,10 @@ def prepare(
         scope: Which queries are steered; None is the profile's own, else ``all``.
         rule: What the bias is, see :func:`steer`; None is the profile's own, else ``pasta``.
         share: Target share of rule ``share``.
+        phases: How far while reading, thinking and answering, see :class:`~boldface.steering.phases.Phases`.
+        gate: How plausible steered tokens have to be, see :class:`~boldface.steering.phases.Gate`.
+        target: Target share beyond which rules ``pasta`` and ``flat`` lift nothing; None is the profile's own.
+        release: When nothing is lifted any more, see :class:`~boldface.steering.release.Release`.
         overlap: What happens to a token that straddles a span's edge.
         padding: Side of the padding; generation needs ``left``.
         room: Tokens that must still fit behind the prompt; None takes what fits, up to 256.
@@ -83,7 +93,6 @@ def prepare(
     Raises:
         BoldfaceError: See the tree in :mod:`boldface.errors`.
     """
-    check_rule(rule or "pasta", share)
     said = resolve_strength(alpha=alpha, factor=factor, strength=strength)
     if rule == "share" and said is not None:
         raise StrengthError(
@@ -114,7 +123,21 @@ def prepare(
         if not row.ids:
             raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
         encoded.append(row)
-        steerings.append(Steering(row.spans, chosen.gains, scope or chosen.scope, rule or chosen.rule, share))
+        how = rule or chosen.rule
+        far = chosen.target if target is None and how != "share" else target
+        steerings.append(
+            Steering(
+                row.spans,
+                chosen.gains,
+                scope or chosen.scope,
+                how,
+                share,
+                phases=as_phases(phases),
+                gate=as_gate(gate),
+                target=far,
+                release=as_release(release),
+            )
+        )
     return lay_out(model, tokenizer, encoded, steerings, padding=padding, room=room)
 
 
@@ -162,6 +185,7 @@ def steer(
     scope: Scope | None = None,
     rule: Rule | None = None,
     share: float | None = None,
+    target: float | None = None,
     route: str = "auto",
     overlap: Overlap = "any",
     padding: Literal["left", "right"] = "left",
@@ -187,6 +211,8 @@ def steer(
             attention lands on it (SpotLight). See :mod:`boldface.steering.rules`.
         share: The target share of rule ``share``, between 0 and 1. That rule takes no strength: spans are emphasised
             or not (strength 0), whatever strength they have of their own, and suppressed ones are refused.
+        target: The target share of rules ``pasta`` and ``flat``, between 0 and 1: a head lifts no further than until
+            what it lifts has this share of a query's attention. None is the profile's own, else none.
         route: How the bias is carried; see the matrix in the docs.
         overlap: ``any`` token that touches a span counts, only those ``inside``, or ``error`` when one straddles.
         padding: Side of the padding; ``generate`` needs ``left``.
@@ -205,6 +231,7 @@ def steer(
         scope=scope,
         rule=rule,
         share=share,
+        target=target,
         overlap=overlap,
         padding=padding,
     )

@@ -11,42 +11,35 @@ import asyncio
 import sys
 import threading
 import time
-import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from functools import partial
-from math import nan
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from boldface.attention.geometry import transformer
-from boldface.emphasis.span import TokenSpan
 from boldface.engine.batching import Load, Request, Ticket, TokenScore
 from boldface.engine.batching.answer import Answer, Listener
 from boldface.engine.batching.checking import check_request
 from boldface.engine.batching.pieces import FinishReason
 from boldface.engine.batching.scheduler import QUEUE, SLOTS
 from boldface.engine.batching.words import Bytes
-from boldface.engine.heads import all_heads
 from boldface.engine.model import Model
-from boldface.engine.vllm_sampling import chosen, reading_params, sampling_params, token_score
+from boldface.engine.vllm_asking import Asking, in_our_words
+from boldface.engine.vllm_sampling import chosen, reading_params, sampling_params
 from boldface.engine.vllm_start import start_vllm
 from boldface.engine.vllm_tally import Tally
-from boldface.errors import QueueFullError, RequestError, RouteError, StoppedError, UnsupportedModelError
+from boldface.errors import QueueFullError, RouteError, StoppedError
 from boldface.steering.plan import Steering
 
 if TYPE_CHECKING:
-    from vllm import SamplingParams
     from vllm.outputs import RequestOutput
 
 Result = TypeVar("Result")
 
 ROUTE = "vllm"
 """What carries the bias, in reports."""
-MOST_NAMED = 64
-"""Tokens whose log-probabilities are asked for at once; vLLM takes 128."""
-LEAST = 1e-3
-"""Nats by which emphasis of every head must move some token; what differs less was not steered."""
+_NO_MASSES = "vLLM's kernels do not tell how much attention the emphasis has."
 _ENDS: Mapping[str | None, FinishReason] = {"stop": "stop", "length": "length", "abort": "cancelled"}
 
 
@@ -79,6 +72,7 @@ class VllmEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over: asyncio.Event | None = None
         self._llm: Any = None
+        self._asking: Asking | None = None
         self._drain: float | None = 0.0
         self._is_open = False
 
@@ -134,7 +128,7 @@ class VllmEngine:
             BoldfaceError: When the request makes no sense for this model.
         """
         heads = self.model.geometry.heads
-        check_request(request, heads=heads, most=self.capacity_tokens, vocabulary=self._vocabulary)
+        check_request(request, heads=heads, most=self.capacity_tokens, vocabulary=self._vocabulary, apart=_NO_MASSES)
 
         def wake() -> None:
             self._tell(partial(self._cancel, answer))
@@ -160,7 +154,8 @@ class VllmEngine:
             steering: How it is steered.
             best: How many of the likeliest tokens are told at every place.
         """
-        return self._ask(self._scores(ids, reading_params(steering, ids, prompt_logprobs=best), best))
+        params = reading_params(steering, ids, prompt_logprobs=best)
+        return self._ask(lambda asking: asking.scores(ids, params, best))
 
     def logprobs(self, ids: Sequence[int], steering: Steering, tokens: Sequence[int]) -> Future[list[float]]:
         """Return how likely each of some tokens is to follow a prompt, in nats.
@@ -170,7 +165,7 @@ class VllmEngine:
             steering: How it is steered.
             tokens: The tokens.
         """
-        return self._ask(self._logprobs(ids, steering, tokens))
+        return self._ask(lambda asking: asking.logprobs(ids, steering, tokens))
 
     def call(self, function: Callable[[Model], Any]) -> NoReturn:
         """Refuse: vLLM's processes run no function of ours, and the weights here are for looking at.
@@ -180,7 +175,7 @@ class VllmEngine:
         """
         raise RouteError(
             "vLLM runs the model in processes of its own: how its attention moves cannot be looked at.",
-            "Leave explain out, or ask a server with --engine transformers.",
+            "Leave explain and careful out, or ask a server with --engine transformers.",
         )
 
     @property
@@ -197,15 +192,13 @@ class VllmEngine:
         if not self.is_open:
             raise _stopped()
 
-    def _ask(self, question: Coroutine[Any, Any, Result]) -> Future[Result]:
+    def _ask(self, question: Callable[[Asking], Coroutine[Any, Any, Result]]) -> Future[Result]:
         """Run a question in the engine's loop."""
-        try:
-            self._check_open()
-        except StoppedError:
-            question.close()
-            raise
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(question, self._loop)
+        self._check_open()
+        loop, asking = self._loop, self._asking
+        if loop is None or asking is None:  # it has just ended
+            raise _stopped()
+        return asyncio.run_coroutine_threadsafe(question(asking), loop)
 
     def _tell(self, what: Callable[[], object]) -> bool:
         """Have something done in the engine's thread; False when that has ended."""
@@ -234,9 +227,10 @@ class VllmEngine:
     async def _serve(self, begun: Future[None]) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self._llm = start_vllm(self.model, self._tally, slots=self.slots, options=self._options)
+        self._asking = Asking(self._llm, self._spell)
         try:
             self.capacity_tokens = min(self.capacity_tokens, self._llm.model_config.max_model_len)
-            await self._try()
+            await self._asking.check(self.model.geometry.heads, self._vocabulary)
             self._is_open = True
             begun.set_result(None)
             await self._watch()
@@ -245,23 +239,7 @@ class VllmEngine:
                 self._is_open = False
             await self._finish()
             self._llm.shutdown()
-            self._llm = None
-
-    async def _try(self) -> None:
-        """Have a short prompt read with and without emphasis: it must make a difference.
-
-        Raises:
-            UnsupportedModelError: It makes none, so this vLLM does not steer.
-        """
-        ids = [(7 * place + 3) % self._vocabulary for place in range(9)]
-        steering = Steering((TokenSpan(2, 4, 2.0),), all_heads(self.model.geometry.heads))
-        tokens = range(min(MOST_NAMED, self._vocabulary))
-        plain, steered = [await self._logprobs(ids, one, tokens) for one in (Steering(), steering)]
-        if max(abs(one - other) for one, other in zip(plain, steered, strict=True)) < LEAST:
-            raise UnsupportedModelError(
-                "vLLM gives the same answer with and without emphasis: the plugin is not at work in its processes.",
-                "See what its log says of the plugin boldface.",
-            )
+            self._llm = self._asking = None
 
     async def _watch(self) -> None:
         """Wait until it is told to end, or vLLM ends by itself.
@@ -313,14 +291,15 @@ class VllmEngine:
         except asyncio.CancelledError:
             answer.end("cancelled")
         except Exception as error:
-            answer.end("error", error=_in_our_words(error))
+            answer.end("error", error=in_our_words(error))
 
     async def _listen(self, answer: Answer) -> None:
         """Give an answer its tokens; leaving early gives vLLM's places free."""
-        request, has_begun = answer.request, False
+        request, asking, has_begun = answer.request, self._asking, False
+        assert asking is not None
         if not request.steering.is_null:
             answer.use({layer: (ROUTE,) for layer in request.steering.gains.layers})
-        async with aclosing(self._stream(request.prompt.ids, sampling_params(request, self._ends))) as stream:
+        async with aclosing(asking.stream(request.prompt.ids, sampling_params(request, self._ends))) as stream:
             async for output in stream:
                 if not has_begun:
                     has_begun, cached = True, output.num_cached_tokens or 0
@@ -336,35 +315,6 @@ class VllmEngine:
                 if completion.finish_reason is not None:
                     answer.end(_ENDS.get(completion.finish_reason, "error"))
 
-    async def _scores(self, ids: Sequence[int], params: SamplingParams, best: int) -> list[TokenScore]:
-        output = await self._asked(ids, params)
-        first = TokenScore(ids[0], self._spell.of(ids[0]), nan, ())
-        known = zip(ids[1:], output.prompt_logprobs[1:], strict=True)
-        return [first, *(token_score(token, places, best, self._spell.of) for token, places in known)]
-
-    async def _logprobs(self, ids: Sequence[int], steering: Steering, tokens: Sequence[int]) -> list[float]:
-        found: dict[int, float] = {}
-        wanted = list(dict.fromkeys(tokens))
-        for start in range(0, len(wanted), MOST_NAMED):
-            params = reading_params(steering, ids, logprob_token_ids=wanted[start : start + MOST_NAMED])
-            output = await self._asked(ids, params)
-            (place,) = output.outputs[0].logprobs
-            found |= {token: one.logprob for token, one in place.items()}
-        return [found[token] for token in tokens]
-
-    async def _asked(self, ids: Sequence[int], params: SamplingParams) -> RequestOutput:
-        """Return what vLLM says to a prompt in the end; its errors in our words."""
-        try:
-            (output,) = [one async for one in self._stream(ids, params)]
-        except Exception as error:
-            raise _in_our_words(error) from error
-        return output
-
-    def _stream(self, ids: Sequence[int], params: SamplingParams) -> AsyncGenerator[RequestOutput, None]:
-        prompt = {"prompt_token_ids": list(ids)}
-        stream: AsyncGenerator[RequestOutput, None] = self._llm.generate(prompt, params, uuid.uuid4().hex)
-        return stream
-
 
 def _scheduled(output: RequestOutput) -> float | None:
     """Return the second at which vLLM began with a request, where it says so."""
@@ -373,15 +323,3 @@ def _scheduled(output: RequestOutput) -> float | None:
 
 def _stopped() -> StoppedError:
     return StoppedError("No requests are taken: vLLM does not run.", "Try again later.")
-
-
-def _in_our_words(error: Exception) -> Exception:
-    """Return an error of vLLM's as one of ours: what it does not take, or that it has ended."""
-    from vllm.exceptions import VLLMValidationError
-    from vllm.v1.engine.exceptions import EngineDeadError
-
-    if isinstance(error, EngineDeadError):
-        return StoppedError("vLLM's engine has ended.", "Ask again once it runs.")
-    if isinstance(error, VLLMValidationError | ValueError):
-        return RequestError(f"vLLM does not take this request: {error}", "Change what it names.")
-    return error

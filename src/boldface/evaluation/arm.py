@@ -32,8 +32,10 @@ class Arm:
         times: Factor on the strength.
         shots: Answered examples before the prompt.
         rule: ``pasta`` (generated tokens lifted too), ``flat`` (only the emphasised keys), ``share`` (raise the mass on
-            the emphasis to ``share``).
+            the emphasis to ``share``). Arms with the profile's own gains have the profile's.
         share: For ``share``: the target share.
+        target: The target share beyond which nothing is lifted; None is an open loop.
+        release: The marks from which nothing is lifted any more, and below which it is again; None is never.
         scope: Which queries are steered; None is the profile's own where its gains are steered, else ``all``.
         trust: Which text may emphasise: ``everybody``s, or as a policy says that knows where each text comes from: the
             ``default`` one, or one that is ``protecting`` the user's words and denies nobody.
@@ -42,6 +44,10 @@ class Arm:
         noise: What is wrong with the emphasis; None is nothing.
         base: For an arm with noise: name of the arm that it is without.
         detector: Who finds what is emphasised, in place of what the data mark; empty is nobody.
+        top: So many heads of largest gain; None is all that ``heads`` says.
+        only: The only layer (``L12``) or head (``L12H7``) whose heads are steered; empty is every one.
+        temperature: Words are drawn this evenly; 0 is greedy.
+        gate: How plausible a steered token has to be to the plain model; None is no gate.
     """
 
     name: str
@@ -56,6 +62,8 @@ class Arm:
     shots: int = 0
     rule: Rule = "pasta"
     share: float | None = None
+    target: float | None = None
+    release: tuple[float, float] | None = None
     scope: Literal["all", "answer"] | None = None
     trust: Trust = "everybody"
     placebo: bool = False
@@ -63,3 +71,7 @@ class Arm:
     noise: Noise | None = None
     base: str = ""
     detector: str = ""
+    top: int | None = None
+    only: str = ""
+    temperature: float = 0.0
+    gate: float | None = None

@@ -11,6 +11,7 @@ from boldface.detection.names import check_name
 from boldface.emphasis.strength import DEFAULT_STRENGTH
 from boldface.errors import DetectionError, TaskError
 from boldface.evaluation.arm import Arm
+from boldface.evaluation.knobs import KNOBS, turned
 from boldface.evaluation.noise import NOISES, read_noise
 
 _FIXED = (
@@ -108,17 +109,22 @@ _FIXED = (
     ),
 )
 
-PUBLISHED = {"instaboost": 3.0, "autopasta": 100.0, "spotlight": 0.2}
-"""Settings of the peers: factor 3 (InstABoost's code), +log 100 (AutoPASTA), target share 0.2 (SpotLight's code)."""
+PUBLISHED = {"instaboost": 3.0, "autopasta": 100.0, "spotlight": 0.2, "gate": 0.5, "target": 0.9, "release": 0.2}
+"""Settings of the peers: factor 3 (InstABoost's code), +log 100 (AutoPASTA), target share 0.2 (SpotLight's code),
+gate 0.5 (DIRECTER's); and our own target share and upper mark of a release, see docs/closed-loop.md."""
 GRIDS: dict[str, tuple[float, ...]] = {
     "steered": (0.25, 0.5, 0.75, 1.0, 1.25),
     "pasta": (2.0, 5.0, 10.0, 30.0, 100.0),
     "instaboost": (1.5, 3.0, 5.0, 9.0, 15.0),
     "autopasta": (2.0, 5.0, 10.0, 30.0, 300.0),
     "spotlight": (0.05, 0.1, 0.2, 0.3, 0.4),
+    "target": (0.5, 0.7, 0.8, 0.9, 0.95),
+    "gate": (0.001, 0.003, 0.01, 0.1, 0.5),
+    "release": (0.1, 0.15, 0.2, 0.3, 0.4),
 }
 """What ``--tune`` tries on the validation split, five values for everybody: for ``steered`` a multiple of the profile's
-strength, for ``spotlight`` the target share, else a factor on the attention weight."""
+strength, for ``spotlight`` and ``target`` the target share, for ``gate`` how plausible tokens have to be, for
+``release`` the upper mark, else a factor on the attention weight."""
 DEFAULT = (
     "plain",
     "marked=*",
@@ -144,6 +150,7 @@ FORMS = (
     *(f"ARM@{noise}" for noise in NOISES),
     "auto=DETECTOR",
     "ARM@auto=DETECTOR",
+    *(f"ARM:{knob}=VALUE" for knob in KNOBS),
 )
 SHOTS = 3
 
@@ -151,7 +158,8 @@ SHOTS = 3
 def find_arm(name: str) -> Arm:
     """Return an arm by name, as people type it.
 
-    Examples: ``steered``, ``marked=*``, ``few-shot=5``, ``instaboost=5``, ``steered@shift=4``, ``pasta@random``.
+    Examples: ``steered``, ``marked=*``, ``few-shot=5``, ``instaboost=5``, ``steered@shift=4``, ``pasta@random``,
+    ``steered:strength=2.5:heads=40``.
 
     Raises:
         TaskError: There is no such arm, or its value is out of range.
@@ -164,6 +172,9 @@ def find_arm(name: str) -> Arm:
         return _detected(name, base, error.removeprefix("auto="))
     if at and not base.startswith("marked"):
         return _with_noise(name, base, error)
+    base, colon, knobs = name.partition(":")
+    if colon and not base.startswith("marked"):
+        return turned(find_arm(base), name, knobs)
     kind, _, value = name.partition("=")
     if kind == "auto":
         return _detected(name, "steered", value)
@@ -210,7 +221,7 @@ def _with_value(name: str, kind: str, text: str) -> Arm:
         value = float(text)
     except ValueError:
         value = math.nan
-    limit = 1.0 if kind == "spotlight" else 1e6
+    limit = 1.0 if kind in ("spotlight", "gate", "target", "release") else 1e6
     if not 0 < value < limit:
         raise TaskError(
             f"The value of the arm {name!r} is not between 0 and {limit:g}.", f"Write for example {kind}=2."
@@ -227,5 +238,15 @@ def _with_value(name: str, kind: str, text: str) -> Arm:
     if kind == "autopasta":
         says = "+ log factor on the emphasised words in the profile's head set (Zhang et al. 2024b, arXiv 2409.10790)."
         return Arm(name, f"AutoPASTA × {value:g}", says, heads="set", rule="flat", strength=math.log(value), **asked)
+    if kind == "gate":
+        says = "As steered, but less at tokens that the plain model finds implausible (DIRECTER's gate, ICLR 2026)."
+        return replace(find_arm("steered"), name=name, title=f"gate {value:g}", says=says, gate=value)
+    if kind == "target":
+        says = "As steered, but every head is lifted no further than to the target share of a query's attention."
+        return replace(find_arm("steered"), name=name, title=f"target {value:g}", says=says, target=value)
+    if kind == "release":
+        says = "As steered, until the emphasis has so much of the attention by itself, and again from half of it on."
+        marks = value, value / 2
+        return replace(find_arm("steered"), name=name, title=f"release {value:g}", says=says, release=marks)
     says = "Attention on the emphasised words raised towards a target share in all heads (SpotLight, arXiv 2505.12025)."
     return Arm(name, f"SpotLight {value:g}", says, heads="all", rule="share", share=value, **asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +15,12 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from boldface.emphasis.span import CharSpan, EmphasisedText
 from boldface.emphasis.tokens import EncodedPrompt
 from boldface.engine.careful import careful
+from boldface.engine.gated import first_logprobs
+from boldface.engine.levelled import is_gated
 from boldface.engine.model import Model
 from boldface.engine.scoring import continuation_logprobs, divergence, following, mean_logprob
 from boldface.engine.steer import Prepared, prepare
+from boldface.errors import TaskError
 from boldface.evaluation.aim import Aim
 from boldface.evaluation.arm import Arm
 from boldface.evaluation.complete import complete_at
@@ -71,14 +75,21 @@ class Asker:
         how: dict[str, Any] = {"strength": self.aim.strength}
         if self.aim.rule == "share":
             how = {"share": self.arm.share}
+        if self.aim.target is not None:
+            how["target"] = self.aim.target
+        if self.arm.release is not None:
+            how["release"] = self.arm.release
         if self.aim.scope != "all":  # keys of answers are made of this, and those of scope "all" are to stay
             how["scope"] = self.aim.scope
+        if self.arm.gate is not None:
+            how["gate"] = self.arm.gate
         return {"heads": self.aim.gains, "rule": self.aim.rule, **how}
 
     @property
     def said(self) -> dict[str, Any]:
         """Everything about how the arm steers that its answers depend on."""
-        return self.steering | ({"careful": True} if self.arm.careful else {})
+        drawn = {"temperature": self.arm.temperature} if self.arm.temperature else {}
+        return self.steering | ({"careful": True} if self.arm.careful else {}) | drawn
 
     def rehearse(self) -> None:
         """Steer one short prompt, so that a strength, heads or a route that the model cannot have is told at once.
@@ -90,11 +101,17 @@ class Asker:
         self._read([EmphasisedText("Say yes now.", spans)], [()], steered=True)
 
     def allow(self, question: Question) -> None:
-        """Refuse a question that this engine cannot put; here there is none.
+        """Refuse a question that cannot be put to this model in this way.
 
         Raises:
             TaskError: It cannot.
         """
+        minded = "gate, which chooses" if self.arm.gate is not None else "release, which listens to written"
+        if (self.arm.gate is not None or self.arm.release is not None) and isinstance(question, Continue):
+            raise TaskError(
+                f"The arm {self.arm.name!r} has a {minded} tokens, and this task gives them.",
+                "Leave the arm or the task out.",
+            )
 
     def encode(self, prompt: Prompt, room: int = 0) -> EncodedPrompt:
         """Return the tokens of a prompt and those its emphasis hits.
@@ -136,6 +153,7 @@ class Asker:
             careful=self.arm.careful,
             max_new_tokens=max(question.max_new_tokens for question in stop.questions),
             stopping_criteria=StoppingCriteriaList([stop]),
+            **self._decoding(batch),
             **self.steering,
         )
         answers, written = [], []
@@ -145,6 +163,13 @@ class Asker:
             answers.append(Answer(generation.text[:end], len(ids), ended))
             written.append(ids)
         return answers, written
+
+    def _decoding(self, batch: Sequence[Asked]) -> dict[str, Any]:
+        """How words are chosen: greedily, or drawn from all of them with a seed that the batch's examples say."""
+        if not self.arm.temperature:
+            return {}
+        how = {"temperature": self.arm.temperature, "top_k": 0, "top_p": 1.0}
+        return {"do_sample": True, "seed": seed_of(batch), **how}
 
     def _choose(self, batch: Sequence[Asked]) -> list[Answer]:
         read = self._read([asked.prompt for asked in batch], [()] * len(batch), steered=True)
@@ -180,6 +205,8 @@ class Asker:
         prepared = self._prepared(prompts, steered=steered)
         if steered and self.arm.careful:
             prepared = careful(self.model, prepared)
+        if is_gated(prepared) and not any(tokens):
+            return list(first_logprobs(self.model, prepared, self.route)[:, None])
         return continuation_logprobs(self.model, prepared, tokens, route=self.route if steered else "auto")
 
     def _prepared(self, prompts: Sequence[Prompt], *, steered: bool = True, room: int = 0) -> Prepared:
@@ -214,6 +241,12 @@ class _Complete(StoppingCriteria):
             if self.lengths[row] is None and complete_at(text, self.questions[row]) is not None:
                 self.lengths[row] = written.shape[1]
         return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)
+
+
+def seed_of(batch: Sequence[Asked]) -> int:
+    """Return the seed of drawn answers: the same for the same examples, whatever the arm."""
+    rows = "\n".join(asked.example.id for asked in batch)
+    return int.from_bytes(hashlib.sha256(rows.encode()).digest()[:7])
 
 
 def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -13,7 +13,7 @@ from boldface.engine.vllm_model import VllmModel
 from boldface.errors import RouteError, TaskError
 from boldface.evaluation.aim import Aim
 from boldface.evaluation.arm import Arm
-from boldface.evaluation.asking import Asked, Asker
+from boldface.evaluation.asking import Asked, Asker, seed_of
 from boldface.evaluation.complete import complete_at
 from boldface.evaluation.writing import Prompt
 from boldface.steering.plan import Steering
@@ -43,6 +43,10 @@ class VllmAsker(Asker):
             raise RouteError(
                 f"The arm {arm.name!r} has the rule 'share', whose bias depends on the scores: vLLM does not carry it.",
                 "Use the engine transformers.",
+            )
+        if arm.gate is not None:
+            raise RouteError(
+                f"The arm {arm.name!r} has a gate: vLLM runs no plain model beside.", "Use the engine transformers."
             )
         if arm.careful:
             raise TaskError(
@@ -83,7 +87,10 @@ class VllmAsker(Asker):
         questions = [question for asked in batch if isinstance(question := asked.example.question, Generate)]
         generations = self.model.answer(
             self._prepared([asked.prompt for asked in batch]),
-            [Sampling(max_tokens=question.max_new_tokens) for question in questions],
+            [
+                Sampling(max_tokens=question.max_new_tokens, temperature=self.arm.temperature, seed=seed_of([asked]))
+                for asked, question in zip(batch, questions, strict=True)
+            ],
             until=lambda row, text, ids: complete_at(text, questions[row]) is not None,
         )
         answers, written = [], []

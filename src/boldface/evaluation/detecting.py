@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from boldface.detection.catalogue import find_proposer
 from boldface.detection.choosing import LEAST, MOST, choose
+from boldface.detection.either import Either
 from boldface.detection.in_chat import look
 from boldface.detection.proposer import Proposer
 from boldface.emphasis.judging import Sourced
@@ -50,7 +51,7 @@ def _found(proposer: Proposer, store: Store, example: Example) -> Mapping[str, A
     pieces = pieces_of(example)
     read = [[piece.start, piece.end, piece.source] for piece in pieces]
     said = {"kind": "detected", "detector": proposer.name, "text": example.prompt.text, "pieces": read}
-    key = key_of(**said, most=MOST, least=LEAST)
+    key = key_of(**said, most=MOST, least=LEAST, fits=_fits(proposer))
     if key not in store.records:
         began = time.perf_counter()
         placed, _ = look([Sourced(EmphasisedText(example.prompt.text), pieces)], proposer.propose, DEFAULT_POLICY)
@@ -63,3 +64,9 @@ def _found(proposer: Proposer, store: Store, example: Example) -> Mapping[str, A
         facts = {"key": key, "kind": "detected", "detector": proposer.name, "example": example.id}
         store.append([{**facts, "spans": spans, "seconds": round(seconds, 4)}])
     return store.records[key]
+
+
+def _fits(proposer: Proposer) -> list[dict[str, Any]]:
+    """Return how scores become confidences there, as JSON values: what was found by another fit is something else."""
+    parts = (proposer.evidence, proposer.instructions) if isinstance(proposer, Either) else (proposer,)
+    return [asdict(fit) for part in parts if (fit := getattr(part, "fit", None)) is not None]

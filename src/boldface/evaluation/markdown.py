@@ -28,7 +28,7 @@ def render_markdown(results: Results) -> str:
             continue
         lines += [f"{str(view)[:1].upper()}{str(view)[1:]}.", ""]
         for table in summaries(results, view):
-            lines += [f"{_escaped(table.title)}:", "", *_table(table), ""]
+            lines += [f"{_escaped(table.title)}:", "", *table_lines(table), ""]
             lines += [f"{_escaped(note)}  " for note in table.notes] + [""] * bool(table.notes)
         for finding in findings(results, view):
             lines.append(f"- {_escaped(finding.subject)}: {finding.verdict}. {_escaped(finding.text)}")
@@ -40,8 +40,8 @@ def render_markdown(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(table: Table) -> list[str]:
-    """A table whose columns are padded, so that it can be read as it stands too."""
+def table_lines(table: Table) -> list[str]:
+    """Return a table as lines; its columns are padded, so that it can be read as it stands too."""
     heads = [
         _escaped(" ".join(filter(None, (heading.group, heading.text, heading.unit)))) for heading in table.headings
     ]

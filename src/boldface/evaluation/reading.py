@@ -79,17 +79,31 @@ def read_contents(paths: Iterable[Path], tasks: Mapping[str, Task]) -> Contents:
         RecordError: A file that cannot be read, or files (or lines) that contradict each other.
         TaskError: A task that is not known.
     """
+    read_in = {path: read(path) for path in paths}
+    contents = contents_of(((path, line) for path, (_, lines) in read_in.items() for line in lines), tasks)
+    contents.facts |= {path: facts for path, (facts, _) in read_in.items()}
+    return contents
+
+
+def contents_of(lines: Iterable[tuple[Path, Mapping[str, Any]]], tasks: Mapping[str, Task]) -> Contents:
+    """Put lines of files together and score every answer.
+
+    Args:
+        lines: Each with the file that it stands in.
+        tasks: Tasks by name.
+
+    Raises:
+        RecordError: A line cannot be read, or lines contradict each other.
+        TaskError: A task that is not known.
+    """
     contents, records = Contents(), dict[tuple[Case, str, str], AnswerRecord]()
-    for path in paths:
-        facts, lines = read(path)
-        contents.facts[path] = facts
-        for line in lines:
-            try:
-                _take(line, contents, records)
-            except (KeyError, TypeError) as error:
-                raise RecordError(
-                    f"{path} has a line that cannot be read: {error!r}.", "Take the file as boldface wrote it."
-                ) from error
+    for path, line in lines:
+        try:
+            _take(line, contents, records)
+        except (KeyError, TypeError) as error:
+            raise RecordError(
+                f"{path} has a line that cannot be read: {error!r}.", "Take the file as boldface wrote it."
+            ) from error
     _score(contents, records.values(), tasks)
     return contents
 

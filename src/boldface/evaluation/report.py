@@ -227,7 +227,8 @@ def _definitions() -> list[str]:
         "Raw prompts are the texts as they stand; chat template: the same as a user's turn of the model's template.",
         *(f"{metric.title}. {metric.says}" for metric in QUALITY),
         *(f"Cost, {heading.text} {heading.unit}".rstrip() + f": {heading.says}" for heading in COST),
-        "Answers are scored anew from the file whenever a page is made. Decoding is greedy.",
+        "Answers are scored anew from the file whenever a page is made. Decoding is greedy, but where an arm "
+        "says its temperature.",
     ]
 
 

@@ -124,7 +124,8 @@ def evaluate(
     askers = rehearsed(model, request, profile, route)
     loaded = [(task, case, take(task, case, data, request.rows)) for task, case in request.cases]
     for example in (example for _, _, examples in loaded for example in examples):
-        askers[0].allow(example.question)
+        for asker in askers:
+            asker.allow(example.question)
     total = sum(len(examples) for _, _, examples in loaded) * len(request.arms)
     known = {place: key for key, line in store.records.items() if (place := place_of(line)) is not None}
     lines = {case: [example_line(case, example) for example in examples] for _, case, examples in loaded}

@@ -66,9 +66,11 @@ class Drift:
         kept: Share of the effects that stands as it was, with its interval over the canaries: 1 − Σ|now − then| /
             Σ|then|. 1 where all is the same, 0 where nothing is left, negative where effects moved by more than their
             size.
-        then: Mean effect when the profile was made: by how much the emphasis made the targets likelier, in nats a
-            token.
-        now: The same on the model at hand.
+        valid_from: Share kept from which on a profile is valid here.
+        broken_below: Share kept below which it is broken here.
+        expected: Mean effect when the profile was made, with its interval over the canaries: by how much the emphasis
+            made the targets likelier, in nats a token.
+        now: The mean on the model at hand.
         plain_moved: Mean of how far the plain model's log-probabilities moved, in nats a token.
         relation: How the model relates to the one that the profile was made for; None when that is unknown.
         sightings: Canary by canary, in the profile's order.
@@ -78,7 +80,9 @@ class Drift:
     reason: str
     advice: str
     kept: Estimate
-    then: float
+    valid_from: float
+    broken_below: float
+    expected: Estimate
     now: float
     plain_moved: float
     relation: Relation | None
@@ -107,6 +111,35 @@ def check(
             are not the model's.
         ModelError: The model gives numbers that are not finite.
     """
+    size = check_canaries(profile)
+    run = partial(measure, model, profile.gains, profile.strength, profile.scope, rule=profile.rule)
+    measured = tuple(now for canary in profile.canaries for now in each(partial(run, [canary])))
+    sightings = tuple(Sighting(*pair) for pair in zip(profile.canaries, measured, strict=True))
+    kept = estimate(1 - sighting.moved / size for sighting in sightings)
+    plain_moved = _mean([sighting.plain_moved for sighting in sightings])
+    still = plain_moved < STILL * _mean([sighting.moved for sighting in sightings])
+    valid, broken = (VALID_STILL, BROKEN_STILL) if still else (VALID, BROKEN)
+    verdict: Verdict = "valid" if kept.mean >= valid else "broken" if kept.mean < broken else "drifted"
+    return Drift(
+        verdict,
+        *_WORDS[verdict if verdict == "valid" or not still else "still"],
+        kept,
+        valid,
+        broken,
+        expected=estimate(canary.effect for canary in profile.canaries),
+        now=_mean([canary.effect for canary in measured]),
+        plain_moved=plain_moved,
+        relation=relation(profile.identity, model.identity) if profile.identity else None,
+        sightings=sightings,
+    )
+
+
+def check_canaries(profile: Profile) -> float:
+    """Return the mean size of a profile's effects on its canaries, in nats a token.
+
+    Raises:
+        HeadError: It has no canaries, or its effect on them is too faint to be told from rounding.
+    """
     sizes = [abs(canary.effect) for canary in profile.canaries]
     if not sizes:
         raise HeadError(
@@ -118,28 +151,7 @@ def check(
             f"Profile {profile.name!r} moves its canaries by {size:.2f} nats a token: too little to tell drift.",
             "Give it canaries from its own tasks: see docs/drift.md.",
         )
-    run = partial(measure, model, profile.gains, profile.strength, profile.scope, rule=profile.rule)
-    measured = tuple(now for canary in profile.canaries for now in each(partial(run, [canary])))
-    sightings = tuple(Sighting(*pair) for pair in zip(profile.canaries, measured, strict=True))
-    kept = estimate(1 - sighting.moved / size for sighting in sightings)
-    plain_moved = _mean([sighting.plain_moved for sighting in sightings])
-    still = plain_moved < STILL * _mean([sighting.moved for sighting in sightings])
-    verdict = _judge(kept.mean, still)
-    return Drift(
-        verdict,
-        *_WORDS[verdict if verdict == "valid" or not still else "still"],
-        kept,
-        then=_mean([canary.effect for canary in profile.canaries]),
-        now=_mean([canary.effect for canary in measured]),
-        plain_moved=plain_moved,
-        relation=relation(profile.identity, model.identity) if profile.identity else None,
-        sightings=sightings,
-    )
-
-
-def _judge(kept: float, still: bool) -> Verdict:
-    valid, broken = (VALID_STILL, BROKEN_STILL) if still else (VALID, BROKEN)
-    return "valid" if kept >= valid else "broken" if kept < broken else "drifted"
+    return size
 
 
 _WORDS: Mapping[str, tuple[str, str]] = {

@@ -141,6 +141,21 @@ def student(probability: float, freedom: int) -> float:
     return float(_scipy().t.ppf(probability, freedom))
 
 
+def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Return Spearman's rank correlation of paired values; None for fewer than two, or where one side is all ties."""
+    ours, theirs = (_places(np.array(values, dtype=np.float64)) for values in (a, b))
+    if len(ours) < 2 or not ours.std() or not theirs.std():
+        return None
+    return float(np.corrcoef(ours, theirs)[0, 1])
+
+
+def _places(values: Values) -> Values:
+    """Return the place of every value from 1 up; equal ones share the mean of their places."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    places: Values = (counts.cumsum() - (counts - 1) / 2)[which]
+    return places
+
+
 def mean_of(estimates: Sequence[Estimate], *, alike: bool) -> Estimate:
     """Return the mean of some estimates, each of the same weight, with its error by propagation.
 

@@ -35,6 +35,7 @@ class Profile:
         strength: Default strength in nats.
         scope: Default scope: ``all`` queries, or only from the last prompt token on (``answer``).
         rule: Default rule: ``pasta`` lifts the model's own words with the emphasis, ``flat`` the emphasis alone.
+        target: Default target share, beyond which nothing is lifted; None is an open loop.
         layers: Decoder layers of the model; None when unknown.
         heads: Query heads of each of its layers, the most there are; None when unknown.
         identity: What tells the model from others; None when unknown.
@@ -61,6 +62,7 @@ class Profile:
     strength: float = DEFAULT_STRENGTH
     scope: Scope = "all"
     rule: Lift = "pasta"
+    target: float | None = None
     layers: int | None = None
     heads: int | None = None
     identity: Identity | None = None
@@ -85,6 +87,8 @@ class Profile:
             raise HeadError(f"There is no scope {self.scope!r}.", f"Choose among {', '.join(get_args(Scope))}.")
         if self.rule not in get_args(Lift):
             raise HeadError(f"There is no rule {self.rule!r}.", f"Choose among {', '.join(get_args(Lift))}.")
+        if self.target is not None and not 0 < self.target < 1:
+            raise HeadError(f"A target share lies between 0 and 1, not {self.target!r}.", "Write for example 0.5.")
         for name in ("layers", "heads") if self.identity is not None else ():
             known, given = getattr(self.identity, name), getattr(self, name)
             if given not in (None, known):

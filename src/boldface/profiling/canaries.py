@@ -119,7 +119,9 @@ def _probe(markup: str, target: str) -> Probe:
     return Probe(text.text, tuple((span.start, span.end) for span in text.spans), target)
 
 
-PROBES = tuple(_probe(*written) for written in (*_OBEYED, *_CALM))
+OBEYED = tuple(_probe(*written) for written in _OBEYED)
+"""Those of them in which the emphasis should do something."""
+PROBES = (*OBEYED, *(_probe(*written) for written in _CALM))
 """The canaries of profiles that are made without others."""
 
 

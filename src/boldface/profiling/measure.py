@@ -109,7 +109,7 @@ def _scored(
             plain = {row: logprobs for row, logprobs in enumerate(read(cache)) if row in calm}
     plan, leaves = _plan(model, few, rows.lengths, trial)
     cache = before()
-    with torch.set_grad_enabled(wanted), _checkpointed(model.model, thrifty):
+    with torch.set_grad_enabled(wanted), checkpointed(model.model, thrifty):
         if not wanted:
             lowest = None if plan is None else min(plan.gains)
             with _attached(model, plan, rows), known.trunks.below(few, ahead, lowest):
@@ -206,7 +206,7 @@ def _parts(lessons: Sequence[Lesson]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _checkpointed(model: nn.Module, wanted: bool) -> Iterator[None]:
+def checkpointed(model: nn.Module, wanted: bool) -> Iterator[None]:
     """Keep only what goes from layer to layer, and compute the rest again on the way back."""
     layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)] if wanted else []
     switched = {

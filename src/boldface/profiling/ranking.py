@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from boldface.errors import ProfilingError
+from boldface.metrics.statistics import spearman
 from boldface.profiles.heads import Head, HeadGains
 from boldface.profiling.laboratory import Laboratory
 from boldface.profiling.lesson import Lesson
@@ -82,10 +82,7 @@ class Ranking:
     def agreement(self, other: Ranking) -> float | None:
         """Return Spearman's rank correlation over the heads that both have; None where one of them is all ties."""
         common = sorted(self.effects.keys() & other.effects.keys())
-        ours, theirs = (_places(np.array([ranking.effects[head].mean for head in common])) for ranking in (self, other))
-        if len(common) < 2 or not ours.std() or not theirs.std():
-            return None
-        return float(np.corrcoef(ours, theirs)[0, 1])
+        return spearman(*([ranking.effects[head].mean for head in common] for ranking in (self, other)))
 
     def placebo(self, k: int) -> float:
         """Return what the k best would seem to do, on average, if no head did more than another.
@@ -161,10 +158,3 @@ def count(share: float, heads: int) -> int:
 def given(lessons: Sequence[Lesson]) -> int:
     """Return the number of data rows of lessons."""
     return len({lesson.example.group for lesson in lessons})
-
-
-def _places(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the place of every value from 1 up; equal ones share the mean of their places."""
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-    places: NDArray[np.float64] = (counts.cumsum() - (counts - 1) / 2)[which]
-    return places

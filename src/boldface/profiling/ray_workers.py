@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
@@ -47,11 +47,14 @@ class RayWorkers:
     Attributes:
         count: How many workers.
         device: Where their copies are, ``cpu`` or ``cuda``.
+        hands: What carries trials out on a worker's copy of the model.
 
     Raises:
         MissingError: Ray is not installed.
         ProfilingError: Workers could not load the model, or their number makes no sense.
     """
+
+    hands: ClassVar[type[Any]] = Local
 
     def __init__(
         self,
@@ -107,8 +110,10 @@ class RayWorkers:
             ray.shutdown()
             self._connected = False
 
-    def run(self, trials: Sequence[Trial]) -> Iterator[Reading]:
+    def run(self, trials: Iterable[Trial]) -> Iterator[Reading]:
         """Yield the readings of all trials, each as soon as it is there.
+
+        A trial is taken when a worker is idle, so later ones may be made up from the readings of earlier ones.
 
         Raises:
             ProfilingError: Workers died of one trial, or while they loaded the model, too often; or there are none.
@@ -116,14 +121,16 @@ class RayWorkers:
         """
         if not self._open:
             raise ProfilingError("The workers are not there.", "Use RayWorkers in a with block.")
-        waiting, deaths = deque(trials), Counter[str]()
+        source, again, deaths = iter(trials), deque[Trial](), Counter[str]()
         self._abandon()
         self._runs = this = self._runs + 1
         self._hire()
         try:
-            while waiting or any(duty.trial for duty in self._duties.values()):
-                while waiting and self._idle:
-                    self._begin(self._idle.pop(), waiting.popleft())
+            while True:
+                while self._idle and (trial := again.popleft() if again else next(source, None)) is not None:
+                    self._begin(self._idle.pop(), trial)
+                if self._idle and not any(duty.trial for duty in self._duties.values()):
+                    return
                 duty, outcome = self._next()
                 if isinstance(outcome, BoldfaceError):
                     self._dismiss(duty)
@@ -131,7 +138,7 @@ class RayWorkers:
                 if isinstance(outcome, Exception):
                     self._bury(duty, outcome, deaths)
                     if duty.trial is not None:
-                        waiting.appendleft(duty.trial)
+                        again.append(duty.trial)
                     self._hire()
                     continue
                 self._idle.append(duty.actor)
@@ -176,7 +183,9 @@ class RayWorkers:
 
         actor_class: Any = ray.remote(_Worker)
         for _ in range(self.count - len(self._idle) - len(self._duties)):
-            actor = actor_class.options(num_cpus=self.threads, num_gpus=self.gpus).remote(self.model, self.threads)
+            actor = actor_class.options(num_cpus=self.threads, num_gpus=self.gpus).remote(
+                self.model, self.threads, self.hands
+            )
             self._duties[actor.load.remote()] = _Duty(actor, None)
 
     def _begin(self, actor: Any, trial: Trial) -> None:
@@ -224,8 +233,7 @@ class RayWorkers:
         deaths[duty.trial.key] += 1
         if deaths[duty.trial.key] == ATTEMPTS:
             raise ProfilingError(
-                f"{ATTEMPTS} workers died of trial {duty.trial.key} ({duty.trial.measure} of "
-                f"{len(duty.trial.lessons)} lessons of {duty.trial.lessons[0].task}): {why}",
+                f"{ATTEMPTS} workers died of trial {duty.trial.key} ({duty.trial.says}): {why}",
                 "Fewer workers, or fewer lessons in a trial, need less memory.",
             ) from lost
 
@@ -278,9 +286,9 @@ class _Duty(NamedTuple):
 class _Worker:
     """One process with a copy of the model. Our own errors come back as values: Ray would wrap what is raised."""
 
-    def __init__(self, description: WorkerModel, threads: int) -> None:
+    def __init__(self, description: WorkerModel, threads: int, hands: type[Any] = Local) -> None:
         torch.set_num_threads(threads)
-        self.description = description
+        self.description, self.hands = description, hands
 
     def load(self) -> BoldfaceError | None:
         """Load the model."""
@@ -288,12 +296,13 @@ class _Worker:
             model = self.description.load()
         except BoldfaceError as error:
             return error
-        self.local = Local(model)
+        self.local = self.hands(model)
         return None
 
     def measure(self, trial: Trial) -> Reading | BoldfaceError:
         """Carry out a trial."""
         try:
-            return next(self.local.run([trial]))
+            reading: Reading = next(self.local.run([trial]))
         except BoldfaceError as error:
             return error
+        return reading

@@ -47,6 +47,11 @@ class Trial:
         how = {"strength": float(self.strength), "measure": self.measure, "scope": self.scope, "rule": self.rule}
         return key_of(lessons=lessons, gains=self.gains.to_layers(), **how)
 
+    @property
+    def says(self) -> str:
+        """What it is, in words."""
+        return f"{self.measure} of {len(self.lessons)} lessons of {self.lessons[0].task}"
+
 
 @dataclass(frozen=True)
 class Reading:

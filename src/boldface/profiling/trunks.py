@@ -30,7 +30,7 @@ class Trunks:
     """
 
     def __init__(self, model: nn.Module, most: int = MOST_BYTES) -> None:
-        self.blocks, self.most = _blocks(model), most
+        self.blocks, self.most = blocks_of(model), most
         self._kept: OrderedDict[tuple[object, ...], list[Any]] = OrderedDict()
 
     @contextmanager
@@ -48,7 +48,7 @@ class Trunks:
         self._kept.move_to_end(key)
         with ExitStack() as stack:
             for block, output in zip(wanted, list(known), strict=False):
-                stack.enter_context(_giving(block, output))
+                stack.enter_context(giving(block, output))
             for block in wanted[len(known) :]:
                 hook = block.register_forward_hook(lambda block, args, output: known.append(output))
                 stack.callback(hook.remove)
@@ -57,7 +57,7 @@ class Trunks:
             self._kept.popitem(last=False)
 
 
-def _blocks(model: nn.Module) -> list[nn.Module]:
+def blocks_of(model: nn.Module) -> list[nn.Module]:
     """Return the decoder layers in their order; none where a layer needs more of those below than what they give."""
     config = transformer(model).config.get_text_config()
     blocks: list[nn.Module] = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
@@ -69,7 +69,7 @@ def _blocks(model: nn.Module) -> list[nn.Module]:
 
 
 @contextmanager
-def _giving(block: nn.Module, output: Any) -> Iterator[None]:
+def giving(block: nn.Module, output: Any) -> Iterator[None]:
     """Let a layer give ``output`` without being run."""
     own = vars(block).get(_FORWARD)
     vars(block)[_FORWARD] = lambda *args, **kwargs: output

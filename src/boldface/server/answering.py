@@ -91,7 +91,9 @@ async def answer(service: Service, http: HttpRequest, job: Job) -> Response:
     ]
 
     def ended(index: int, last: Piece) -> None:
-        journal.answered(job.hosted.id, last, steered=job.reading(index).emphasised)
+        reading = job.reading(index)
+        profile = None if reading.offer is None else reading.offer.profile.name
+        journal.answered(job.hosted.id, last, steered=reading.emphasised, profile=profile)
 
     exchange = Exchange(job.hosted.scheduler, requests, ended)
     delivery = Delivery(job, exchange, fingerprint(job.hosted), explained, journal)
@@ -212,5 +214,5 @@ class Delivery:
         if not reading.said and not reading.refused:
             return {}
         drafts = self.drafts[place * self.job.copies : (place + 1) * self.job.copies]
-        routes = [draft.last.routes for draft in drafts if draft.last is not None]
-        return {"boldface": steered(reading, routes, self.explained[place])}
+        lasts = [draft.last for draft in drafts if draft.last is not None]
+        return {"boldface": steered(reading, lasts, self.explained[place])}

@@ -14,8 +14,10 @@ from starlette.middleware import Middleware
 
 from boldface.emphasis.trust import DEFAULT_POLICY, Policy
 from boldface.engine.model import Model
+from boldface.insight.drift import Measured
 from boldface.profiles.profile import Profile
-from boldface.server import canaries, chat, completions, faults, listings, page, preview
+from boldface.server import chat, completions, explaining, faults, listings, page, preview
+from boldface.server.canaries import Watch
 from boldface.server.gate import guard
 from boldface.server.guards import BODY_BYTES
 from boldface.server.hosting import Hosted, Hosts, engine_of, find_offers, served_name
@@ -24,7 +26,7 @@ from boldface.server.keys import KeyRing
 from boldface.server.limits import RequestLimits
 from boldface.server.logs import LOGGER
 from boldface.server.metrics import Metrics
-from boldface.server.service import ANSWER_TOKENS, Service
+from boldface.server.service import ANSWER_TOKENS, EXPLAIN_TOKENS, MEASURED, Service
 from boldface.server.tracing import Traces
 
 DRAIN = 30.0
@@ -46,6 +48,9 @@ def create_app(
     traces: Traces | None = None,
     texts: bool = False,
     check_profiles: bool = False,
+    check_every: float | None = None,
+    measured: int = MEASURED,
+    explain_tokens: int = EXPLAIN_TOKENS,
     drain: float = DRAIN,
     failed: Callable[[], None] = lambda: None,
 ) -> FastAPI:
@@ -66,7 +71,10 @@ def create_app(
         names: Names that the server answers to; None for any.
         traces: Makes traces; None makes none.
         texts: Log what people and the model write.
-        check_profiles: Measure at the start whether the default profiles still do what they did.
+        check_profiles: Measure at the start whether the profiles still do what they did.
+        check_every: Seconds in which that is measured anew, a little at a time; None for never.
+        measured: One in so many steered answers tells how much attention its emphasis gets; 0 for none.
+        explain_tokens: Longest prompt with its answer that is explained; 0 for none.
         drain: Seconds that running answers have to end when the server stops.
         failed: Called, from another thread, when a model can answer no more; the reason is in the log.
 
@@ -75,20 +83,30 @@ def create_app(
     """
     metrics = Metrics()
     hosts = Hosts([_host(name, model, profiles, scheduling or {}) for name, model in _named(models)])
-    service = Service(hosts, policy=policy, metrics=metrics, answer_tokens=answer_tokens)
+    service = Service(
+        hosts,
+        policy=policy,
+        metrics=metrics,
+        answer_tokens=answer_tokens,
+        measured=measured,
+        explain_tokens=explain_tokens,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         started: list[Hosted] = []
+        watches: list[Watch] = []
         try:
             for hosted in hosts.by_id.values():
                 await asyncio.to_thread(hosted.scheduler.start, partial(_fail, hosted.id, failed))
                 started.append(hosted)
                 metrics.follow(hosted.id, hosted.scheduler.state)
-                if check_profiles and hosted.default is not None:
-                    _watch(hosted, metrics)
+                if check_profiles or check_every is not None:
+                    watches.append(_watch(hosted, metrics, check_profiles, check_every))
+                    watches[-1].start()
             yield
         finally:
+            await asyncio.gather(*(asyncio.to_thread(watch.stop) for watch in watches))
             stops = (asyncio.to_thread(hosted.scheduler.stop, True, drain) for hosted in started)
             await asyncio.gather(*stops)
             service.close()
@@ -106,7 +124,7 @@ def create_app(
     )
     app.state.service = service
     faults.install(app)
-    for part in (chat, completions, preview, listings):
+    for part in (chat, completions, explaining, preview, listings):
         app.include_router(part.router)
     page.install(app)
     guard(
@@ -140,13 +158,9 @@ def _fail(name: str, failed: Callable[[], None], error: BaseException) -> None:
     failed()
 
 
-def _watch(hosted: Hosted, metrics: Metrics) -> None:
-    offer = hosted.offer(None)
-    assert offer is not None
-    canaries.watch(
-        hosted.id,
-        hosted.model,
-        offer.profile,
-        lambda measure: hosted.scheduler.call(lambda _: measure()).result(),
-        metrics,
-    )
+def _watch(hosted: Hosted, metrics: Metrics, at_once: bool, period: float | None) -> Watch:
+    def between(measure: Callable[[], Measured]) -> Measured:
+        return hosted.scheduler.call(lambda _: measure()).result()
+
+    profiles = [offer.profile for offer in hosted.offers.values()]
+    return Watch(hosted.id, hosted.model, profiles, between, metrics, at_once=at_once, period=period)

@@ -144,6 +144,31 @@ Automatic = Annotated[
 ]
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Mark = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class PhasesBody(Body):
+    """How far while the prompt is read, while the model thinks and while it answers, from 0 to 1."""
+
+    reading: Share = 1.0
+    thinking: Share = 1.0
+    answer: Share = 1.0
+    begin: Mark = Field(default="<think>", description="What begins thinking, as text.")
+    end: Mark = Field(default="</think>", description="What ends it.")
+    opened: bool | None = Field(
+        default=None, description="Whether the answer begins inside thinking; by default as the prompt's end says."
+    )
+
+
+class ReleaseBody(Body):
+    """The share of the attention that the emphasis has by itself from which it is released, and below which lifted."""
+
+    upper: Share
+    lower: Share
+    tokens: int = Field(default=4, ge=1, le=1024, description="So many tokens in a row.")
+
+
 class Boldface(Strengths):
     """What is emphasised and how. Its own strength is the default, for emphasis that names none."""
 
@@ -160,12 +185,33 @@ class Boldface(Strengths):
         default=None, description="Which queries are steered; the profile's own."
     )
     rule: Literal["pasta", "flat"] | None = Field(default=None, description="What the bias is; the profile's own.")
+    target: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="Target share of the attention, beyond which no head is lifted; the profile's own.",
+    )
+    release: ReleaseBody | None = Field(
+        default=None, description="When nothing is lifted any more, because the emphasis is obeyed."
+    )
+    phases: PhasesBody | None = Field(default=None, description="How far in which phase of the answer; 1 unless given.")
+    gate: Share | None = Field(
+        default=None,
+        description="How plausible a steered token has to be to the plain model, else it is steered less.",
+    )
     overlap: Literal["any", "inside", "error"] = Field(
         default="any", description="A token that straddles a span's edge."
+    )
+    careful: bool = Field(
+        default=False,
+        description="Emphasise every span only as far as the plain model finds it worth reading; costs a pass.",
     )
     explain: bool = Field(
         default=False, description="Tell how the attention moved; costs two more passes over the prompt."
     )
+
+    @property
+    def detects(self) -> bool:
+        """Whether words are to be detected."""
+        return self.auto is not None and self.auto is not False
 
 
 class StreamOptions(Body):
@@ -207,6 +253,11 @@ class Drawing(Body):
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     boldface: Boldface | None = None
+
+    @property
+    def detects(self) -> bool:
+        """Whether words are to be detected."""
+        return self.boldface is not None and self.boldface.detects
 
 
 class ChatBody(Drawing, ChatNeutral):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -11,6 +12,7 @@ from boldface.engine.batching import TokenScore
 from boldface.engine.steer import answer_room
 from boldface.server.answering import Job, answer, check_size
 from boldface.server.bodies import CompletionBody
+from boldface.server.careful import doubted
 from boldface.server.drawing import COMPLETION_TOKENS, check_stream, sampling
 from boldface.server.endpoints import ANSWERS, service_of, streamed
 from boldface.server.hosting import Hosted
@@ -37,7 +39,7 @@ async def completions(body: CompletionBody, request: Request) -> Response:
     copies = body.n or 1
     check(Asked(choices=copies * len(body.prompts)), request.state.limits)
     hosted = service.hosts.find(body.model)
-    readings = await service.read(read_texts, hosted, body, service.policy, request.state.limits)
+    readings = await service.read(read_texts, hosted, body, service.policy, request.state.limits, detects=body.detects)
     samplings = []
     for reading in readings:
         tokens = answer_room(len(reading.prompt.ids), body.max_tokens, hosted.context, COMPLETION_TOKENS)
@@ -46,7 +48,8 @@ async def completions(body: CompletionBody, request: Request) -> Response:
     writer = TextWriter([], [])
     job = Job(hosted, body, readings, samplings, writer)
     check_size(job, request.state.limits)
-    echoes = [await _echo(service, hosted, reading, body.logprobs) if body.echo else None for reading in readings]
+    job = replace(job, readings=await doubted(service, hosted, body, readings))
+    echoes = [await _echo(service, hosted, reading, body.logprobs) if body.echo else None for reading in job.readings]
     writer.echoes = [echo for echo in echoes for _ in range(copies)]
     writer.scorings = [_scoring(hosted, body.logprobs) for _ in samplings]
     return await answer(service, request, job)

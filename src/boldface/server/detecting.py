@@ -17,7 +17,7 @@ from boldface.server.limits import Asked, RequestLimits, check
 
 _WHERE = "boldface.auto"
 MOST_CHARACTERS = 40_000
-"""Of one request that is looked at, its question included, some 10 000 tokens: others are not read meanwhile."""
+"""Of one request that is looked at, its question included, some 10 000 tokens: others with auto wait meanwhile."""
 
 
 def wanted(said: Boldface, limits: RequestLimits) -> Auto | None:

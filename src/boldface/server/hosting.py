@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import Any, NamedTuple
 
 from boldface.attention.geometry import transformer
@@ -45,6 +47,7 @@ class Offered:
         offers: Profiles by name.
         default: The profile of requests that name none; None when they must name one to emphasise.
         most: Most tokens of prompt and answer that whatever runs it takes; None for as many as the model does.
+        in_use: Held by whoever uses its tokenizer or chat template: not all of them can be used by two threads at once.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Offered:
     offers: Mapping[str, Offer]
     default: str | None
     most: int | None = None
+    in_use: AbstractContextManager[Any] = field(default_factory=RLock, repr=False, compare=False)
 
     @property
     def context(self) -> int:

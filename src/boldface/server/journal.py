@@ -75,21 +75,24 @@ class Journal:
             self.metrics.span_refused(one.source)
             self.facts["refused_spans"] = self.facts.get("refused_spans", 0) + 1
 
-    def answered(self, model: str, last: Piece, *, steered: int) -> None:
+    def answered(self, model: str, last: Piece, *, steered: int, profile: str | None = None) -> None:
         """Tell that an answer has ended.
 
         Args:
             model: Name of the model.
             last: Its last piece.
             steered: Tokens of the prompt that were emphasised.
+            profile: Name of the profile; None where there is none.
         """
-        self.metrics.answered(model, last, steered=steered)
+        self.metrics.answered(model, last, steered=steered, profile=profile)
         usage, times = last.usage, last.timings
         if usage is not None:
             for name in ("prompt_tokens", "cached_tokens", "answer_tokens"):
                 self.facts[name] = self.facts.get(name, 0) + getattr(usage, name)
         self.facts.setdefault("finish_reasons", []).append(last.finish_reason)
         self.note(model=model, steered_tokens=steered)
+        if last.mass is not None:
+            self.note(mass_before=round(last.mass.before, 4), mass_after=round(last.mass.after, 4))
         if times is not None:
             ended = time.perf_counter()
             self.answers.append(Answered(ended - times.total, times.queued, times.first_token, times.total))

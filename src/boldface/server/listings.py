@@ -48,6 +48,7 @@ async def profile(name: str, request: Request, model: str | None = None) -> Prof
         "strength": offer.selected.strength,
         "scope": offer.selected.scope,
         "rule": offer.selected.rule,
+        "target": offer.selected.target,
         "layers": shape.depth,
         "heads": max(shape.heads.values()),
         "gains": {str(head): gain for head, gain in offer.selected.gains.items()},

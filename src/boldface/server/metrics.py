@@ -19,9 +19,10 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from boldface.server.canary_figures import CanaryFigures
+
 if TYPE_CHECKING:
     from boldface.engine.batching import Load, Piece
-    from boldface.insight.drift import Drift
 
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 SOURCES = frozenset({"system", "user", "assistant", "tool", "retrieved"})
@@ -38,10 +39,12 @@ class Metrics:
 
     Attributes:
         registry: All of them.
+        canaries: Those of the profiles' canaries.
     """
 
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()
+        self.canaries = CanaryFigures(own)
         self._loads = _Loads()
         own.register(self._loads)
         self._requests = Counter(
@@ -70,20 +73,8 @@ class Metrics:
         self._mass = Histogram(
             "boldface_attention_mass",
             "Share of the attention of the steered heads on the emphasis at the last prompt token",
-            ("model", "when"),
+            ("model", "profile", "when"),
             buckets=_SHARES,
-            registry=own,
-        )
-        self._kept = Gauge(
-            "boldface_profile_effect_kept",
-            "Share of a profile's effect on its canaries that stands as it was when it was made",
-            ("model", "profile"),
-            registry=own,
-        )
-        self._verdict = Gauge(
-            "boldface_profile_verdict",
-            "1 for the verdict on a profile, 0 for the others",
-            ("model", "profile", "verdict"),
             registry=own,
         )
 
@@ -127,13 +118,14 @@ class Metrics:
         """Count a span that its source may not emphasise."""
         self._refused.labels(source if source in SOURCES else OTHER).inc()
 
-    def answered(self, model: str, last: Piece, *, steered: int) -> None:
+    def answered(self, model: str, last: Piece, *, steered: int, profile: str | None = None) -> None:
         """Count an answer by its last piece.
 
         Args:
             model: Name of the model.
             last: The piece that has the finish reason.
             steered: Tokens of the prompt that were emphasised.
+            profile: Name of the profile; None where there is none.
         """
         self._answers.labels(model, last.finish_reason or OTHER).inc()
         usage, times = last.usage, last.timings
@@ -150,14 +142,8 @@ class Metrics:
                 if usage is not None and usage.answer_tokens > 1:
                     self._step.labels(model).observe((times.total - times.first_token) / (usage.answer_tokens - 1))
         if last.mass is not None:
-            self._mass.labels(model, "before").observe(last.mass.before)
-            self._mass.labels(model, "after").observe(last.mass.after)
-
-    def drifted(self, model: str, profile: str, drift: Drift) -> None:
-        """Tell what became of a profile on a model."""
-        self._kept.labels(model, profile).set(drift.kept.mean)
-        for verdict in ("valid", "drifted", "broken"):
-            self._verdict.labels(model, profile, verdict).set(verdict == drift.verdict)
+            self._mass.labels(model, profile or "", "before").observe(last.mass.before)
+            self._mass.labels(model, profile or "", "after").observe(last.mass.after)
 
 
 class _Loads(Collector):

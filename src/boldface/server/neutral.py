@@ -38,7 +38,7 @@ WHY = {
     "guided_json": "Words are not constrained to a format.",
     "guided_regex": "Words are not constrained to a format.",
     "heads": "Heads are named by a profile: boldface.profile.",
-    "share": "Rule 'share' is not served; it has rules 'pasta' and 'flat'.",
+    "share": "Rule 'share' is not served; say target, which closes rules 'pasta' and 'flat'.",
     "refusal": "The model's answers are content.",
     "image_url": "Only text can be read.",
     "input_audio": "Only text can be read.",

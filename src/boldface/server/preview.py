@@ -33,11 +33,18 @@ async def previews(body: Annotated[Previewed, Body()], request: Request) -> Prev
     """Tell the tokens of a prompt and their strengths, as the same body would have them at the other endpoints."""
     service = service_of(request)
     hosted: Hosted = service.hosts.find(body.model)
+    limits = request.state.limits
+    if body.boldface is not None and body.boldface.careful:
+        raise RequestError(
+            "A preview does not run the model, so no emphasis is doubted in it.",
+            "Leave careful out.",
+            param="boldface.careful",
+        )
     if isinstance(body, ChatBody):
-        reading = await service.read(read_chat, hosted, body, service.policy, request.state.limits)
+        reading = await service.read(read_chat, hosted, body, service.policy, limits, detects=body.detects)
     else:
         if len(body.prompts) > 1:
             raise RequestError("A preview is of one prompt.", "Send them one by one.", param="prompt")
-        (reading,) = await service.read(read_texts, hosted, body, service.policy, request.state.limits)
+        (reading,) = await service.read(read_texts, hosted, body, service.policy, limits, detects=body.detects)
     request.state.journal.refused(reading.refused)
     return preview(hosted.id, reading)

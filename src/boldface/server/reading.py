@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 from boldface.detection.detect import Detected
 from boldface.emphasis.chat import Template, render_chat
 from boldface.emphasis.dialects import parse_dialect
-from boldface.emphasis.span import CharSpan, EmphasisedText
+from boldface.emphasis.judging import Sourced
+from boldface.emphasis.span import CharSpan, EmphasisedText, TokenSpan
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
 from boldface.emphasis.tokens import EncodedPrompt
-from boldface.emphasis.trust import Governed, Policy, Protected, Refused, govern
+from boldface.emphasis.trust import Governed, Policy, Protected, Refused, govern, sourced
 from boldface.engine.prompts import Rendered, render_prompt
 from boldface.engine.steer import answer_room
 from boldface.errors import AlignmentError, ContextLengthError, EmphasisError, RequestError
@@ -22,7 +23,9 @@ from boldface.server.bodies import Boldface, ChatBody, ChatMessage, CompletionBo
 from boldface.server.detecting import check_length, detect_in, moved, wanted
 from boldface.server.hosting import Offer, Offered
 from boldface.server.limits import Asked, RequestLimits, check
+from boldface.steering.phases import Phases, as_gate
 from boldface.steering.plan import Steering
+from boldface.steering.release import Release
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Reading:
         spans: Emphasised spans, as the request names them, as its markup says or as they were detected.
         detected: What was detected; None where nothing was looked for.
         messages: Of a chat, its messages as the template gets them, without markup and emphasis.
+        kept: Tokens of a careful request that are not doubted, because the policy protects their source.
+        wished: Emphasis before it was doubted; None where nobody doubted it.
     """
 
     prompt: EncodedPrompt
@@ -52,6 +57,8 @@ class Reading:
     spans: int = 0
     detected: Detected | None = None
     messages: tuple[Mapping[str, Any], ...] = ()
+    kept: tuple[TokenSpan, ...] = ()
+    wished: tuple[TokenSpan, ...] | None = None
 
     @property
     def emphasised(self) -> int:
@@ -99,17 +106,19 @@ def read_chat(
             detected = detect_in(messages, auto, policy, default=default, markup=_markup(said))
             messages = detected.messages
         governed = govern(messages, policy, default=default, markup=_markup(said))
+        texts = sourced(messages, policy, markup=_markup(said)) if said.careful else []
     except EmphasisError as error:
         owns = [len(message.spans or ()) for message in body.messages]
         raise type(error)(_in_its_place(error.message, owns, named), error.hint) from None
     spans = max(spans, governed.wished if said.markup or auto else 0)
     check(Asked(spans=spans), limits)
-    if template is None:
-        rendered = render_prompt(tokenizer, governed.messages, chat=True, allowed_roles=governed.roles)
-    else:
-        text = render_chat(governed.messages, template, allowed_roles=governed.roles)
-        rendered = Rendered(text, add_special_tokens=False)
-    reading = _encode(hosted, rendered, said, offer, default)
+    reading = _encode(hosted, _render(hosted, governed.messages, governed.roles, template), said, offer, default)
+    kept: tuple[TokenSpan, ...] = ()
+    if said.careful:
+        roles = {message["role"] for message in governed.messages}
+        whole = _render(hosted, _protected(governed.messages, texts, policy), roles, template)
+        with hosted.in_use:
+            kept = whole.encode(tokenizer, default=DEFAULT_STRENGTH, overlap="any").spans
     return _checked(
         replace(
             reading,
@@ -119,6 +128,7 @@ def read_chat(
             spans=spans,
             detected=detected,
             messages=tuple(_plain(message) for message in governed.messages),
+            kept=kept,
         ),
         limits,
     )
@@ -174,6 +184,33 @@ def read_texts(hosted: Offered, body: CompletionBody, policy: Policy, limits: Re
     return readings
 
 
+def _render(
+    hosted: Offered, messages: Sequence[Mapping[str, Any]], roles: Collection[str], template: Template | None
+) -> Rendered:
+    with hosted.in_use:
+        if template is None:
+            return render_prompt(hosted.model.tokenizer, messages, chat=True, allowed_roles=roles)
+        return Rendered(render_chat(messages, template, allowed_roles=roles), add_special_tokens=False)
+
+
+def _protected(
+    messages: Sequence[Mapping[str, Any]], texts: Sequence[Sourced], policy: Policy
+) -> list[Mapping[str, Any]]:
+    """Return a chat in which just that text is marked which the policy protects against somebody who may emphasise."""
+    sources = {source for source, against in policy.protects.items() if any(map(policy.limit, against))}
+    return [
+        {
+            **_plain(message),
+            "spans": [
+                {"start": piece.start, "end": piece.end}
+                for piece in each.pieces
+                if piece.source in sources and each.text.text[piece.start : piece.end].strip()
+            ],
+        }
+        for message, each in zip(messages, texts, strict=True)
+    ]
+
+
 def _checked(reading: Reading, limits: RequestLimits) -> Reading:
     check(Asked(spans=reading.spans, strength=reading.strongest), limits)
     return reading
@@ -188,7 +225,8 @@ def _check_length(hosted: Offered, texts: Iterable[str]) -> None:
     text, most = "\n".join(texts).encode(errors="replace").decode(), _FAR * hosted.context
     if len(text) <= most:
         return
-    count = len(hosted.model.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+    with hosted.in_use:
+        count = len(hosted.model.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
     if count > most:
         raise ContextLengthError(
             f"The prompt of about {count} tokens exceeds the {hosted.context} that fit.", "Shorten it."
@@ -222,7 +260,8 @@ def _text_of(governed: Governed) -> EmphasisedText:
 
 
 def _encode(hosted: Offered, rendered: Rendered, said: Boldface, offer: Offer | None, default: float) -> Reading:
-    prompt = rendered.encode(hosted.model.tokenizer, default=default, overlap=said.overlap)
+    with hosted.in_use:
+        prompt = rendered.encode(hosted.model.tokenizer, default=default, overlap=said.overlap)
     if not prompt.ids:
         raise AlignmentError("The prompt is empty: it has no token.", "Write at least one word.")
     if all(span.strength == 0 for span in prompt.spans):
@@ -234,7 +273,16 @@ def _encode(hosted: Offered, rendered: Rendered, said: Boldface, offer: Offer | 
             param="boldface.profile",
         )
     chosen = offer.selected
-    steering = Steering(prompt.spans, chosen.gains, said.scope or chosen.scope, said.rule or chosen.rule)
+    steering = Steering(
+        prompt.spans,
+        chosen.gains,
+        said.scope or chosen.scope,
+        said.rule or chosen.rule,
+        phases=None if said.phases is None else Phases(**said.phases.model_dump()),
+        gate=as_gate(said.gate),
+        target=chosen.target if said.target is None else said.target,
+        release=None if said.release is None else Release(**said.release.model_dump()),
+    )
     return Reading(prompt, steering, offer=offer, strength=default)
 
 
@@ -245,8 +293,10 @@ def _given(hosted: Offered, ids: list[int], where: str) -> EncodedPrompt:
     if wrong := [token for token in ids if token >= size]:
         raise RequestError(f"{where}: there is no token {wrong[0]}.", f"Ids go from 0 to {size - 1}.", param=where)
     control = set(tokenizer.all_special_ids)
+    with hosted.in_use:
+        text = tokenizer.decode(ids, skip_special_tokens=False)
     return EncodedPrompt(
-        text=tokenizer.decode(ids, skip_special_tokens=False),
+        text=text,
         ids=tuple(ids),
         offsets=(),
         spans=(),

@@ -105,6 +105,24 @@ class Explained(TypedDict):
     heads: dict[str, MovedHead]
 
 
+class Doubted(TypedDict):
+    """Emphasised tokens ``[start, end)`` of a careful request: the nats that were wished for, and those they got."""
+
+    start: int
+    end: int
+    text: str
+    wished: float
+    strength: float
+
+
+class Gated(TypedDict):
+    """What a gate did, all answers together: tokens steered less, tokens that are the plain model's, tries refused."""
+
+    lowered: int
+    plain: int
+    tries: int
+
+
 class Steered(TypedDict):
     """What was steered, how, and what was not."""
 
@@ -119,6 +137,12 @@ class Steered(TypedDict):
     widened: list[CharRange]
     refused: list[RefusedSpan]
     protected: list[ProtectedSpan]
+    careful: NotRequired[list[Doubted]]
+    phases: NotRequired[dict[str, Any]]
+    gate: NotRequired[float]
+    target: NotRequired[float]
+    release: NotRequired[dict[str, Any]]
+    gated: NotRequired[Gated]
     auto: NotRequired[Detection]
     explain: NotRequired[Explained]
 
@@ -290,6 +314,7 @@ class ProfileCard(TypedDict):
     strength: float
     scope: str
     rule: str
+    target: float | None
     layers: int
     heads: int
     gains: dict[str, float]

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
 from boldface.emphasis.tokens import EncodedPrompt
+from boldface.engine.batching import Piece
+from boldface.engine.generation import Gated
 from boldface.server.reading import Reading
-from boldface.server.shapes import CharRange, Preview, Steered, SteeredToken
+from boldface.server.shapes import CharRange, Doubted, Preview, Steered, SteeredToken
 
 
-def steered(
-    reading: Reading, routes: Iterable[Mapping[int, tuple[str, ...]]], explained: dict[str, Any] | None = None
-) -> Steered:
+def steered(reading: Reading, lasts: Sequence[Piece], explained: dict[str, Any] | None = None) -> Steered:
     """Tell what was steered.
 
     Args:
         reading: The prompt.
-        routes: Of every answer to it, layer to the routes that carried the bias.
+        lasts: The last piece of every answer to it.
         explained: How the attention moved, where that was asked for.
     """
     how, prompt = reading.steering, reading.prompt
-    names = {name for each in routes for used in each.values() for name in used}
+    names = {name for last in lasts for used in last.routes.values() for name in used}
     told: dict[str, Any] = {
         "steered": not how.is_null,
         "tokens": _tokens(reading),
@@ -36,6 +36,18 @@ def steered(
         "refused": [asdict(one) for one in reading.refused],
         "protected": [asdict(one) for one in reading.protected],
     }
+    if reading.wished is not None:
+        told["careful"] = _doubted(reading)
+    if how.phases is not None:
+        told["phases"] = asdict(how.phases)
+    if how.target is not None and not how.is_null:
+        told["target"] = how.target
+    if how.release is not None:
+        told["release"] = asdict(how.release)
+    if how.gate is not None:
+        told["gate"] = how.gate.beta
+    if gates := [last.gated for last in lasts if last.gated is not None]:
+        told["gated"] = dict(zip(Gated._fields, map(sum, zip(*gates, strict=True)), strict=True))
     if reading.detected is not None:
         told["auto"] = reading.detected.report()
     if explained is not None:
@@ -79,6 +91,20 @@ def _tokens(reading: Reading) -> list[SteeredToken]:
         }
         for span in reading.steering.spans
         if span.strength
+    ]
+
+
+def _doubted(reading: Reading) -> list[Doubted]:
+    pieces = reading.prompt.pieces
+    return [
+        {
+            "start": before.start,
+            "end": before.end,
+            "text": "".join(pieces[before.start : before.end]),
+            "wished": before.strength,
+            "strength": after.strength,
+        }
+        for before, after in zip(reading.wished or (), reading.steering.spans, strict=True)
     ]
 
 

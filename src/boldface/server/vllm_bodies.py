@@ -78,6 +78,7 @@ def understood(served: Served, body: bytes, *, chat: bool) -> tuple[bytes, Readi
         raise RequestError("Beams are not steered.", "Leave use_beam_search out, or the emphasis.", param=KEY)
     if spans:
         return _looked_up(served, said, xargs or {})
+    _check_looking(said.get(KEY))
     reading, plain = (_chat if chat else _completion)(served, said)
     plain.pop(KEY, None)
     if not reading.steering.is_null:
@@ -93,6 +94,17 @@ def _looked_up(served: Served, said: Mapping[str, Any], xargs: Mapping[str, Any]
         return None
     steering = asked.resolve(offer.selected)
     return dumps({**said, "vllm_xargs": {**xargs, KEY: write(steering, asked.prompt)}}), None
+
+
+def _check_looking(said: Any) -> None:
+    """Refuse what looks into the model, which is not here but in vLLM's processes.
+
+    Raises:
+        RequestError: It asks for that.
+    """
+    for name in ("explain", "careful"):
+        if isinstance(said, dict) and said.get(name):
+            raise RequestError(f"{name} needs a look into the model.", "Leave it out.", param=f"{KEY}.{name}")
 
 
 def _no_number(name: str) -> NoReturn:

@@ -8,7 +8,8 @@ The bias that row ``b`` adds to the score of query column ``q`` and key column `
 ``nats`` is 0 for unemphasised prompt tokens, so a query before the first emphasised token sees only zeros
 (the prefix law). ``lift`` is ``max(0, strongest nats of the row)``: PASTA leaves the model's own words undamped
 (Zhang et al. 2024, section 3.1 and their code), and suppression or negative gains never push them down.
-The rules ``flat`` and ``share`` have no lift, and ``share`` no nats: see :mod:`boldface.steering.rules`.
+The rules ``flat`` and ``share`` have no lift, ``share`` no nats, and a target share takes of positive gains only what
+it needs: see :mod:`boldface.steering.rules`.
 ``sees`` is 1 while a lifted prompt token is visible to the query; behind a sliding window it becomes 0 once the
 emphasis has left the window, and the head is then the plain head. ``active`` carries the scope.
 
@@ -28,6 +29,8 @@ from boldface.emphasis.span import TokenSpan
 from boldface.emphasis.strength import MAX_STRENGTH
 from boldface.errors import HeadError, SpanError, StrengthError
 from boldface.profiles.heads import HeadGains
+from boldface.steering.phases import Gate, Phases
+from boldface.steering.release import Release, looked
 from boldface.steering.rules import Rule, check_raising, check_rule
 
 Scope = Literal["all", "answer"]
@@ -46,6 +49,10 @@ class Steering:
         rule: What the bias is: ``pasta``, ``flat`` or ``share``; see :mod:`boldface.steering.rules`.
         share: For ``share``, and only there: the target share, between 0 and 1. How large the strength of a span is
             then makes no difference; strength 0 is no emphasis, as ever.
+        target: For ``pasta`` and ``flat``: the target share, between 0 and 1, beyond which nothing is lifted; None is
+            an open loop.
+        phases: How far while reading, thinking and answering; None is wholly, always.
+        gate: Lowers the level of tokens that the plain model finds implausible; None is no gate.
 
     Raises:
         SpanError: When spans overlap, or scope or rule is unknown.
@@ -57,6 +64,10 @@ class Steering:
     scope: Scope = "all"
     rule: Rule = "pasta"
     share: float | None = None
+    phases: Phases | None = None
+    gate: Gate | None = None
+    target: float | None = None
+    release: Release | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spans", tuple(sorted(self.spans)))
@@ -67,7 +78,7 @@ class Steering:
                 )
         if self.scope not in SCOPES:
             raise SpanError(f"Unknown scope {self.scope!r}.", f"Choose one of {', '.join(SCOPES)}.")
-        check_rule(self.rule, self.share)
+        check_rule(self.rule, self.share, self.target)
         if self.rule == "share":  # its bias is no product of gain and strength, and the target bounds what it does
             check_raising((span.strength for span in self.spans), self.gains.values())
             return
@@ -81,8 +92,15 @@ class Steering:
 
     @property
     def is_null(self) -> bool:
-        """True when this steering changes nothing (null law): no span of non-zero strength, or no head."""
+        """True when this steering changes nothing (null law): no span of non-zero strength, no head, or no phase."""
+        if self.phases is not None and self.phases.is_null:
+            return True
         return not self.gains or all(span.strength == 0 for span in self.spans)
+
+    @property
+    def reading(self) -> float:
+        """Level of the queries of the prompt, its last token excepted."""
+        return 1.0 if self.phases is None else self.phases.reading
 
 
 @dataclass(frozen=True)
@@ -100,6 +118,10 @@ class Plan:
         one_start: True when all queries from ``earliest_start`` on may be treated as active.
         share: (batch, width) float32, the target share at the emphasised columns of rows of rule ``share``, 0
             elsewhere; None without such a row.
+        target: (batch,) float32, the target share of the rows that have one, 1 of others; None where none has one.
+        varied: (batch,) bool, which rows lift their keys by several strengths; None where none does.
+        measured: Layer to (batch,) bool, of which rows the mass on the emphasis is looked at there, at every token of
+            the answer; only layers in which it is of some row.
     """
 
     nats: Tensor
@@ -110,6 +132,9 @@ class Plan:
     by_query: bool
     one_start: bool
     share: Tensor | None = None
+    target: Tensor | None = None
+    varied: Tensor | None = None
+    measured: Mapping[int, Tensor] = field(default_factory=dict)
 
     @property
     def batch(self) -> int:
@@ -145,6 +170,9 @@ class Plan:
             start=repeat(self.start),
             gains={layer: repeat(gain) for layer, gain in self.gains.items()},
             share=None if self.share is None else repeat(self.share),
+            target=None if self.target is None else repeat(self.target),
+            varied=None if self.varied is None else repeat(self.varied),
+            measured={layer: repeat(rows) for layer, rows in self.measured.items()},
         )
 
     def to(self, device: torch.device) -> Plan:
@@ -156,6 +184,9 @@ class Plan:
             start=self.start.to(device),
             gains={layer: gain.to(device) for layer, gain in self.gains.items()},
             share=None if self.share is None else self.share.to(device),
+            target=None if self.target is None else self.target.to(device),
+            varied=None if self.varied is None else self.varied.to(device),
+            measured={layer: rows.to(device) for layer, rows in self.measured.items()},
         )
 
     def row_bias(self, layer: int, key_start: int, key_stop: int, sees: Tensor | None = None) -> Tensor:
@@ -203,6 +234,7 @@ def build_plan(
     """
     width = max(lengths) if width is None else width
     nats, share = torch.zeros(2, len(rows), width, dtype=torch.float32)
+    target = torch.ones(len(rows))
     start, answers = [], []
     steered = sorted({layer for row in rows if not row.is_null for layer in row.gains.layers})
     for row in rows:
@@ -226,7 +258,11 @@ def build_plan(
         if row.share is not None:
             share[index] = row.share * (nats[index] != 0)
             nats[index] = 0
+        if row.target is not None and columns:
+            target[index] = row.target
     lifted = torch.tensor([row.rule == "pasta" for row in rows])
+    looks = [_looked(row) for row in rows]
+    varied = torch.tensor([len({span.strength for span in row.spans if span.strength > 0}) > 1 for row in rows])
     return Plan(
         nats.to(device),
         (nats.clamp(min=0).amax(dim=1) * lifted).to(device),
@@ -236,7 +272,20 @@ def build_plan(
         by_query=any(answers),
         one_start=not any(answers) or len({column for column in start if column != NEVER}) == 1,
         share=share.to(device) if share.any() else None,
+        target=target.to(device) if (target < 1).any() else None,
+        varied=varied.to(device) if varied.any() else None,
+        measured={
+            layer: torch.tensor([layer in layers for layers in looks], device=device)
+            for layer in sorted(set().union(*looks))
+        },
     )
+
+
+def _looked(row: Steering) -> set[int]:
+    """Layers in which the mass on the emphasis of a row is looked at."""
+    if row.release is None or row.is_null:
+        return set()
+    return set(looked(sorted({head.layer for head, gain in row.gains.items() if gain > 0})))
 
 
 def check_heads(gains: HeadGains, heads: Mapping[int, int]) -> None:

@@ -6,10 +6,14 @@ is gain x nats (or the target share of rule ``share``) on the tokens up to it, a
 - before the first emphasised token only the tokens count: what stands there is the plain model's, whatever the gains;
 - from there on tokens, nats and gains count, up to the token itself and no further;
 - rules ``pasta`` and ``flat`` differ on generated tokens alone: their prompts are the same;
+- a target share takes a part of gain x nats that follows from the share, the row's strongest nats, and tokens so far;
 - under scope ``answer`` all but the last token are the plain model's, and the last one is never reused: its query is
   steered, and it has to be read for its logits anyway;
+- phases have a level for reading, on which all of this depends too, and the last token is of another phase: it is not
+  reused either, nor where a gate may have read it at any level;
 - a generated token that was lifted is stale when it becomes prompt, where nothing lifts it. Where nothing did lift it
-  (rules ``flat`` and ``share``, suppression alone, no emphasis) it is what it would be as prompt.
+  (rules ``flat`` and ``share``, suppression alone, no emphasis) it is what it would be as prompt. What a release left
+  out of a lift depends on tokens behind it, so it is stale too.
 """
 
 from __future__ import annotations
@@ -78,7 +82,9 @@ class Trace:
 
 
 def trace(ids: Sequence[int], steering: Steering) -> Trace:
-    """Return what the keys and values of a prompt depend on; under scope ``answer`` its last token is left out.
+    """Return what the keys and values of a prompt depend on.
+
+    The last token is left out under scope ``answer``, with phases and with a gate.
 
     Args:
         ids: The prompt.
@@ -87,17 +93,21 @@ def trace(ids: Sequence[int], steering: Steering) -> Trace:
     nats = [0.0] * len(ids)
     if steering.is_null:
         return Trace(tuple(ids), tuple(nats))
-    if steering.scope == "answer":
+    if steering.scope == "answer" or steering.reading == 0:
         return Trace(tuple(ids[:-1]), tuple(nats[:-1]))
     for span in steering.spans:
         strength = span.strength if steering.share is None or not span.strength else steering.share
         nats[span.start : span.end] = [strength + 0.0] * (span.end - span.start)  # -0.0 is no other number
-    return Trace(tuple(ids), tuple(nats), _how(steering))
+    whole = Trace(tuple(ids), tuple(nats), _how(steering))
+    return whole if steering.phases is None and steering.gate is None else whole.first(len(ids) - 1)
 
 
 def outlives(steering: Steering) -> bool:
     """Whether tokens that were generated under a steering keep their keys and values when they become prompt."""
-    return steering.is_null or (steering.scope == "all" and not _lifts(steering))
+    if steering.is_null:
+        return True
+    is_level = steering.phases is None and steering.gate is None and steering.release is None
+    return steering.scope == "all" and is_level and not _lifts(steering)
 
 
 def _lifts(steering: Steering) -> bool:
@@ -108,5 +118,8 @@ def _lifts(steering: Steering) -> bool:
 
 def _how(steering: Steering) -> str:
     kind = "nats" if steering.share is None else "share"
+    if steering.target is not None:
+        kind += f" to {steering.target!r} by {max(span.strength for span in steering.spans)!r}"
     gains = ",".join(f"{head}={gain!r}" for head, gain in sorted(steering.gains.items()))
-    return hashlib.sha256(f"{kind} {gains}".encode()).hexdigest()
+    level = "" if steering.reading == 1 else f" x {steering.reading!r}"
+    return hashlib.sha256(f"{kind} {gains}{level}".encode()).hexdigest()

@@ -65,6 +65,39 @@ def raising(plan: Plan, layer: int, query_columns: Tensor, key_columns: Tensor, 
     return plan.gains[layer].double()[:, :, None, None] * torch.where(short, torch.log(share / mass), 0.0)
 
 
+def reaching(plan: Plan, layer: int, key_columns: Tensor, bias: Tensor, weights: Tensor, sink: Tensor) -> Tensor:
+    """Return ``bias`` as far as the target share lets it be, entry by entry: (batch, heads, query, key) float64.
+
+    What a positive bias of a head of positive gain lifts has together the mass m. Times x, its weight is x m beside the
+    rest's 1 - m, and it has the target share s for x = s / (1 - s) * (1 - m) / m. Of the bias is taken the part whose
+    strongest nats are log(x): no less than nothing, and no more than all.
+
+    Args:
+        plan: The batch; it has rows with a target share.
+        layer: A layer in ``plan.gains``.
+        key_columns: (key,) columns of the keys.
+        bias: (batch, heads, query, key) float64, of the open loop.
+        weights: (batch, heads, query, key) float64, the probabilities that ``lowering(bias)`` gives.
+        sink: (batch, heads, query) float64, what a sink has beside them.
+    """
+    assert plan.target is not None
+    gain, target = plan.gains[layer].double()[:, :, None], plan.target.double()[:, None, None]
+    nats = plan.nats.double()
+    emphasised = (nats > 0)[:, key_columns.clamp(max=plan.width - 1)] & (key_columns < plan.width)
+    lifted = emphasised | ((key_columns >= plan.width) & (plan.lift[:, None] > 0))
+    mass = (weights * lifted[:, None, None, :]).sum(-1)
+    rest = (weights * ~lifted[:, None, None, :]).sum(-1) + sink
+    strongest = gain.clamp(min=0) * nats.amax(1).clamp(min=0)[:, None, None]
+    wanted = torch.log(target / (1 - target) * rest / mass) / strongest
+    part = torch.where((gain > 0) & (target < 1), wanted.nan_to_num(nan=0.0).clamp(0, 1), 1.0)
+    return bias * torch.where(bias > 0, part[..., None], 1.0)
+
+
+def lowering(plan: Plan, layer: int, bias: Tensor) -> Tensor:
+    """Return the part of ``bias`` that a target share leaves as it is: what lowers, and heads of negative gain."""
+    return torch.where(plan.gains[layer][:, :, None, None] > 0, bias.clamp(max=0), bias)
+
+
 def attend(
     query: Tensor,
     key: Tensor,

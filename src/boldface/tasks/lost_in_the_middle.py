@@ -24,7 +24,7 @@ _HEAD = (
     "Write a high-quality answer for the given question using only the provided search results "
     "(some of which might be irrelevant).\n\n"
 )
-_PLACES = {"original": (10, 4), "first": (10, 0), "last": (10, 9), "20 documents": (20, 9)}
+_PLACES = {"original": (10, 4), "first": (10, 0), "last": (10, 9), "20 documents": (20, 9), "50 documents": (50, 24)}
 """Variant to number of documents and place of the gold one, counted from 0."""
 
 
@@ -79,8 +79,21 @@ def retrieved(row: Mapping[str, Any]) -> Search:
 
 
 def assembled(row: Mapping[str, Any], passages: Sequence[Document], count: int, place: int) -> Search:
-    """Put the gold paragraph at a place among ``count - 1`` paragraphs of other questions, in random order."""
-    documents = [passages[number] for number in row["distractors"][: count - 1]]
+    """Put the gold paragraph at a place among ``count - 1`` paragraphs of other questions, in random order.
+
+    They are the row's own distractors, and beyond those any that hold no right answer.
+    """
+    named = row["distractors"][: count - 1]
+    if len(named) < count - 1:
+        known = {*named}
+        others = [
+            number
+            for number, passage in enumerate(passages)
+            if number not in known and not best_subspan(passage.text, row["answers"])
+        ]
+        dice = random.Random(f"{_NAME}:{row['question']}:more")
+        named = [*named, *dice.sample(others, count - 1 - len(named))]
+    documents = [passages[number] for number in named]
     random.Random(f"{_NAME}:{row['question']}").shuffle(documents)
     documents.insert(place, Document(**row["gold"]))
     return Search(row["question"], row["answers"], documents, place, "assembled")
@@ -123,7 +136,7 @@ TASK = Task(
     title="Lost in the middle",
     says="A question and ten documents, one of which answers it; that one is emphasised (Liu et al. 2023, their "
     "prompt). An answer ends with its line, or after 48 tokens. Variants: original has it fifth of ten, first and "
-    "last have it there, 20 documents tenth of twenty. "
+    "last have it there, 20 documents tenth of twenty, 50 documents the 25th of fifty. "
     "Where the authors' retrieved documents are not in the data folder, the others are paragraphs that answer other "
     "questions, which is easier than theirs; every example says which (retrieved or assembled).",
     metrics=(

@@ -18,14 +18,15 @@ from boldface.testing.laws import (
     check_window,
 )
 from boldface.testing.models import ARCHITECTURES, tiny
-from boldface.testing.mutants import MUTANTS, RULE_MUTANTS
-from boldface.testing.rules import check_masses, check_published
+from boldface.testing.mutants import MUTANTS, RULE_MUTANTS, TARGET_MUTANTS
+from boldface.testing.rules import check_masses, check_published, check_target
 from boldface.testing.sample import Sample, sample
 
 __all__ = [
     "ARCHITECTURES",
     "MUTANTS",
     "RULE_MUTANTS",
+    "TARGET_MUTANTS",
     "TOLERANCE",
     "LawBroken",
     "Sample",
@@ -40,6 +41,7 @@ __all__ = [
     "check_published",
     "check_route",
     "check_scope",
+    "check_target",
     "check_window",
     "sample",
     "tiny",

@@ -221,13 +221,20 @@ def check_detach(model: PreTrainedModel, route: str, *, mutant: Mutant = faithfu
         demand(len(module._forward_pre_hooks) == hooks[module], f"{type(module).__name__} keeps a hook")
 
 
-def check_isolation(model: PreTrainedModel, route: str, rule: Rule = "pasta", *, mutant: Mutant = faithful) -> None:
+def check_isolation(
+    model: PreTrainedModel,
+    route: str,
+    rule: Rule = "pasta",
+    *,
+    target: float | None = None,
+    mutant: Mutant = faithful,
+) -> None:
     """Demand that another emphasis in row 1 leaves row 0 as it is, bit by bit, while row 1 moves.
 
     Where the plain model itself mixes rows (experts batch the tokens of all rows, so that the rounding of one depends
     on the others), TOLERANCE is allowed.
     """
-    batch = sample(model, rule=rule)
+    batch = sample(model, rule=rule, target=target)
     first, _, third = batch.rows
     other = replace(first, spans=(TokenSpan(5, 9, 4.0),))
     changed = sample(model, rows=(first, other, third))

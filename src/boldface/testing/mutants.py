@@ -40,7 +40,13 @@ def lifted(plan: Plan) -> Plan:
 
 def half_share(plan: Plan) -> Plan:
     """Aim at half the share."""
-    return replace(plan, share=None if plan.share is None else plan.share / 2)
+    half = replace(plan, share=None if plan.share is None else plan.share / 2)
+    return replace(half, target=None if plan.target is None else torch.where(plan.target < 1, plan.target / 2, 1.0))
+
+
+def open_loop(plan: Plan) -> Plan:
+    """Lift all the way, whatever the target share."""
+    return replace(plan, target=None)
 
 
 MUTANTS: dict[str, Mutant] = {"no-op": no_op, "wrong head": wrong_head, "not lifted": not_lifted}
@@ -50,3 +56,10 @@ RULE_MUTANTS: dict[Rule, dict[str, Mutant]] = {
     "flat": {"no-op": no_op, "wrong head": wrong_head, "lifted": lifted},
     "share": {"no-op": no_op, "wrong head": wrong_head, "half the share": half_share},
 }
+TARGET_MUTANTS: dict[str, Mutant] = {
+    "no-op": no_op,
+    "wrong head": wrong_head,
+    "half the share": half_share,
+    "open loop": open_loop,
+}
+"""Of a target share."""

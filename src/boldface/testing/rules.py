@@ -28,33 +28,72 @@ _SHARE = 0.6
 
 
 def check_published(
-    model: PreTrainedModel, eager: PreTrainedModel, route: str, rule: Rule, mutant: Mutant = faithful
+    model: PreTrainedModel,
+    eager: PreTrainedModel,
+    route: str,
+    rule: Rule,
+    target: float | None = None,
+    mutant: Mutant = faithful,
 ) -> None:
-    """Demand that a route is rule ``flat`` or ``share`` as published, over a prompt and given answer tokens.
+    """Demand that a route is the rule as published, over a prompt and given answer tokens.
 
     Args:
         model: The model to steer.
         eager: A model of the same weights with attention implementation ``eager``.
         route: The route under test.
-        rule: ``flat`` or ``share``.
+        rule: ``flat`` or ``share``; or any but ``share`` with a target share, which is ours.
+        target: The target share.
         mutant: Alters the plan that the route gets.
     """
     layers = geometry(model).layers
     chosen = list(range(0, min(layer.heads for layer in layers.values()), 2))
     gains = HeadGains((layer, head) for layer in layers for head in chosen)
     share = _SHARE if rule == "share" else None
-    batch = sample(model, rows=[Steering((_SPAN,), gains, rule=rule, share=share)], answer=3)
+    batch = sample(model, rows=[Steering((_SPAN,), gains, rule=rule, share=share, target=target)], answer=3)
     emphasised = torch.zeros(batch.ids.shape[1], dtype=torch.bool)
     emphasised[_SPAN.start : _SPAN.end] = True
+    lifted = emphasised | (torch.arange(batch.ids.shape[1]) >= batch.plan.width) & (rule == "pasta")
 
     def bias(weights: Tensor) -> Tensor:
-        added = _instaboost(weights, emphasised) if share is None else _spotlight(weights, emphasised, share)
+        if target is not None:
+            added = _reaching(weights, emphasised, lifted, target)
+        elif share is not None:
+            added = _spotlight(weights, emphasised, share)
+        else:
+            added = _instaboost(weights, emphasised)
         steered = torch.zeros(weights.shape[1], dtype=torch.bool).index_fill(0, torch.tensor(chosen), True)
         return added * steered[None, :, None, None]
 
     with torch.no_grad(), _adding(eager, bias):
         expected = eager(batch.ids, use_cache=False).logits
     agree(forward(model, batch, route, mutant)[None], expected, forward(model, batch, None)[None])
+
+
+def check_target(model: PreTrainedModel, target: float, rule: Rule = "pasta") -> None:
+    """Demand that a target share is reached, or as nearly as the strength lets it be.
+
+    In heads of positive gain the mass on what is lifted stays as it is where it has the share already; any other ends
+    at the share, or below it with the mass of the open loop. Heads of negative gain are those of the open loop. Masses
+    are those that route ``split`` tells.
+    """
+    heads = geometry(model).heads
+    gains = HeadGains({(layer, head): (1.0, 0.3, -0.5)[head % 3] for layer in heads for head in range(heads[layer])})
+    first = min(gains.layers)  # later layers get other queries
+    told: list[Mass] = []
+    for share in (None, target):
+        steering = Steering((_SPAN,), gains, rule=rule, target=share)
+        batch, masses = sample(model, rows=[steering]), list[Mass]()
+        with torch.no_grad(), Attachment(model, batch.plan, prompt=batch.prompt, route="split", record=masses.append):
+            model(**batch.inputs(), use_cache=False)
+        told += [mass for mass in masses if mass.layer == first]
+    parts = 2 if rule == "pasta" else 1  # the model's own words, or not
+    before, most, reached = (mass[:parts].sum(0) for mass in (told[0].before, told[0].after, told[1].after))
+    raised = (batch.plan.gains[first] > 0)[:, :, None] & (told[0].before[0] > 0)
+    wanted = torch.where(raised, torch.maximum(before, most.clamp(max=target)), most)
+    demand(bool((raised & (before < target) & (most > target)).any()), f"nothing can be brought to {target}")
+    demand(bool((raised & ((most < target) | (before >= target))).any()), f"everything can be brought to {target}")
+    error = (reached - wanted).abs().max().item()
+    demand(error <= TOLERANCE, f"masses miss what they should be by {error:.1e}")
 
 
 def check_masses(model: PreTrainedModel, share: float) -> None:
@@ -88,6 +127,15 @@ def _spotlight(weights: Tensor, emphasised: Tensor, share: float) -> Tensor:
     """Venkateswaran and Contractor 2025: log(target / current) on the span where the current share is below target."""
     current = weights[..., emphasised].sum(-1, keepdim=True)
     return torch.where((current > 0) & (current < share) & emphasised, torch.log(share / current), 0.0)
+
+
+def _reaching(weights: Tensor, emphasised: Tensor, lifted: Tensor, target: float) -> Tensor:
+    """What the lifted words need to get the target share together, at most a factor of 100."""
+    mass = weights[..., lifted].sum(-1, keepdim=True).double()
+    rest = 1 - mass  # with a sink's
+    needed = torch.log(target / (1 - target) * rest / mass).nan_to_num(nan=0.0).clamp(0, math.log(100.0))
+    sees = (weights[..., emphasised] > 0).any(-1, keepdim=True)
+    return (needed * lifted * sees).to(weights)
 
 
 @contextmanager

@@ -68,7 +68,10 @@ def signed_gains(heads: dict[int, int], second: float = -0.5) -> HeadGains:
 
 
 def steerings(
-    heads: dict[int, int], scopes: Sequence[Scope] = ("all", "all", "all"), rule: Rule = "pasta"
+    heads: dict[int, int],
+    scopes: Sequence[Scope] = ("all", "all", "all"),
+    rule: Rule = "pasta",
+    target: float | None = None,
 ) -> tuple[Steering, ...]:
     """Return three rows: signed gains with a suppressed span, few heads with mild strengths, and nothing.
 
@@ -82,10 +85,11 @@ def steerings(
             Steering((TokenSpan(5, 8, 1.0),), few, scopes[1], rule, 0.9),
             Steering(scope=scopes[2], rule=rule, share=0.5),
         )
+    spans = (TokenSpan(2, 4, -2.0), TokenSpan(9, 11, 4.6)), (TokenSpan(5, 6, 1.0), TokenSpan(6, 8, 3.0))
     return (
-        Steering((TokenSpan(2, 4, -2.0), TokenSpan(9, 11, 4.6)), signed_gains(heads), scopes[0], rule),
-        Steering((TokenSpan(5, 6, 1.0), TokenSpan(6, 8, 3.0)), few, scopes[1], rule),
-        Steering(scope=scopes[2], rule=rule),
+        Steering(spans[0], signed_gains(heads), scopes[0], rule, target=target),
+        Steering(spans[1], few, scopes[1], rule, target=target),
+        Steering(scope=scopes[2], rule=rule, target=target),
     )
 
 
@@ -95,6 +99,7 @@ def sample(
     padding: Literal["left", "right"] | None = None,
     scopes: Sequence[Scope] = ("all", "all", "all"),
     rule: Rule = "pasta",
+    target: float | None = None,
     rows: Sequence[Steering] | None = None,
     answer: int = ANSWER,
     seed: int = 1,
@@ -106,12 +111,13 @@ def sample(
         padding: Side of the padding; None for rows of equal length.
         scopes: Scope of every row, for the default rows.
         rule: Rule of all rows, for the default rows.
+        target: Their target share.
         rows: Other rows than :func:`steerings` gives.
         answer: Answer tokens after the prompt; the plan takes them as generated.
         seed: Seed of the token ids.
     """
     heads = geometry(model).heads
-    rows = steerings(heads, scopes, rule) if rows is None else tuple(rows)
+    rows = steerings(heads, scopes, rule, target) if rows is None else tuple(rows)
     lengths = [PROMPT - 3 * (index % 2) if padding else PROMPT for index in range(len(rows))]
     generator = torch.Generator().manual_seed(seed)
     vocabulary = model.config.get_text_config().vocab_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,10 +54,11 @@ def entry(
         nats[span.start : span.end] = span.strength
     lift = lift_of(steering)
     rows = {layer: row for row, layer in enumerate(layers)}
-    gains = torch.zeros(len(layers), len(heads), dtype=torch.float64)
+    found = np.zeros((len(layers), len(heads)))
     for (layer, head), gain in steering.gains.items():
         if layer in rows and head in heads:
-            gains[rows[layer], head - heads.start] = gain
+            found[rows[layer], head - heads.start] = gain
+    gains = torch.from_numpy(found)
     reach = max(map(abs, steering.gains.values()))
     scale = torch.tensor(scales, dtype=torch.float64)
     emphasised, lifted = nats.nonzero().flatten(), (nats > 0).nonzero().flatten()

@@ -6,6 +6,7 @@ function :func:`boldface.vllm.shape.check`; workers lay out what has passed it, 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from vllm.exceptions import VLLMValidationError
@@ -37,6 +38,18 @@ def admit(request: Any, heads: shape.Heads) -> None:
     if steering is not None:
         kept[wire.KEY] = steering
     request.sampling_params.extra_args = kept
+
+
+def refuse_beams(request: Any) -> None:
+    """Refuse beams to a request over HTTP that says a steering.
+
+    Raises:
+        VLLMValidationError: It has one.
+    """
+    if wire.KEY in (request.vllm_xargs or {}):
+        raise VLLMValidationError(
+            "Beams are not steered. Leave use_beam_search out, or the emphasis.", parameter=wire.KEY
+        )
 
 
 def check(request: Any, heads: shape.Heads) -> None:
@@ -79,7 +92,12 @@ def _resolve(request: Any, text: object, heads: shape.Heads) -> str | None:
 
 def _shipped(name: str, heads: shape.Heads) -> Profile:
     """Return a shipped profile; never a file, which whoever sends a request may not name."""
-    profile = Profile.from_json(read_shipped(name), origin=name)
+    profile = _read(name)
     if not profile.matches(len(heads), max(heads.values())):
         raise HeadError(f"The profile {name!r} was made for a model of another shape.", "Name one of this model.")
     return profile
+
+
+@lru_cache(maxsize=8)
+def _read(name: str) -> Profile:
+    return Profile.from_json(read_shipped(name), origin=name)

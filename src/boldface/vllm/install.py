@@ -28,6 +28,12 @@ def _admit(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -
     return request
 
 
+def _beams(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Front end: vLLM drops the arguments of a request that wants beams, and would answer it unsteered."""
+    gate.refuse_beams(self)
+    return original(self, *args, **kwargs)
+
+
 def _check(original: Callable[..., Any], self: Any, request: Any) -> Any:
     """Engine: let a request in once more; what is refused here ends with an error, alone."""
     gate.check(request, heads_of(self.vllm_config.model_config))
@@ -71,16 +77,28 @@ def _heads(worker: Any) -> Heads:
 
 
 _CORE, _HASHES = "vllm.v1.engine.core", "vllm.v1.core.kv_cache_utils"
-_INPUT = "vllm.v1.engine.input_processor"
+_INPUT, _API = "vllm.v1.engine.input_processor", "vllm.entrypoints.openai"
 
 _WRAPPERS = {
     Seam(_INPUT, "InputProcessor.process_inputs", ("self", "request_id", "prompt", "params")): _admit,
+    Seam(f"{_API}.chat_completion.protocol", "ChatCompletionRequest.to_beam_search_params", ("self",)): _beams,
+    Seam(f"{_API}.completion.protocol", "CompletionRequest.to_beam_search_params", ("self",)): _beams,
     Seam(_CORE, "EngineCore.preprocess_add_request", ("self", "request")): _check,
     Seam(_CORE, "EngineCore._initialize_kv_caches", ("self", "vllm_config")): _ask_workers,
     Seam(_HASHES, "_gen_prompt_embeds_extra_hash_keys", ("request", "start_token_idx", "end_token_idx")): _key,
 }
 _USED = (
     Seam(_CORE, "EngineCore.__init__", ("self", "vllm_config"), ("_initialize_kv_caches",)),
+    Seam(
+        f"{_API}.chat_completion.serving",
+        "OpenAIServingChat._create_chat_completion",
+        calls=("use_beam_search", "to_beam_search_params"),
+    ),
+    Seam(
+        f"{_API}.completion.serving",
+        "OpenAIServingCompletion._create_completion",
+        calls=("use_beam_search", "to_beam_search_params"),
+    ),
     Seam(
         _CORE,
         "EngineCoreProc.process_input_sockets",

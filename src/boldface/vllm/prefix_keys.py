@@ -37,7 +37,7 @@ class Keys:
             return
         start = self._spans[0][0] if steering.scope == "all" else prompt - 1
         self._first = self._spans[0][0] if in_cache else start
-        self._before = [hashlib.sha256(json.dumps([wire.VERSION, start, steering.gains.to_layers()]).encode())]
+        self._before = [hashlib.sha256(json.dumps([wire.VERSION, start, str(steering.gains)]).encode())]
         for span in self._spans:
             self._before.append(self._before[-1].copy())
             self._before[-1].update(repr(span).encode())

@@ -29,11 +29,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from boldface.emphasis.span import TokenSpan
 from boldface.emphasis.strength import DEFAULT_STRENGTH, resolve_strength
-from boldface.errors import BoldfaceError, HeadError, RequestError, SpanError
+from boldface.errors import BoldfaceError, HeadError, RequestError, RouteError, SpanError
 from boldface.profiles.heads import HeadGains
 from boldface.steering.plan import SCOPES, Scope, Steering
 from boldface.steering.rules import RULES, Rule
@@ -44,6 +45,8 @@ KEY = "boldface"
 VERSION = 1
 LONGEST = 1 << 20
 """Characters that the text may have."""
+_KEPT = 1 << 14
+"""Characters of heads up to which they are kept once they are read."""
 
 _STRENGTHS = ("alpha", "factor", "strength")
 _FIELDS = ("version", "spans", *_STRENGTHS, "heads", "profile", "scope", "rule", "share", "prompt")
@@ -68,6 +71,10 @@ class Chosen(Protocol):
     @property
     def rule(self) -> Rule:
         """Default rule."""
+
+    @property
+    def target(self) -> float | None:
+        """Default target share."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,8 @@ class Asked:
             raise HeadError("Tokens are emphasised, and no head is named.", "Say heads or profile.")
         scope = self.scope or (chosen.scope if chosen is not None else "all")
         rule = self.rule or (chosen.rule if chosen is not None else "pasta")
-        return Steering(spans, gains, scope, rule, self.share)
+        target = chosen.target if chosen is not None and rule != "share" else None
+        return Steering(spans, gains, scope, rule, self.share, target=target)
 
 
 def read(text: object) -> Asked:
@@ -152,11 +160,24 @@ def write(steering: Steering, prompt: str | None = None) -> str:
     Args:
         steering: How the prompt is steered.
         prompt: Its :func:`digest`, so that another prompt is refused.
+
+    Raises:
+        RouteError: It changes from token to token, or with the attention, which vLLM's workers do not know.
     """
+    if steering.phases is not None or steering.gate is not None:
+        raise RouteError(
+            "vLLM steers every token alike: it carries neither phases nor a gate.",
+            "Leave them out, or use the engine transformers.",
+        )
+    if steering.target is not None or steering.release is not None:
+        raise RouteError(
+            "vLLM's kernels do not tell how much attention the emphasis has, which target shares and releases need.",
+            "Leave them out, or use the engine transformers.",
+        )
     said: dict[str, Any] = {
         "version": VERSION,
         "spans": [[span.start, span.end, span.strength] for span in steering.spans],
-        "heads": steering.gains.to_layers(),
+        "heads": str(steering.gains),
         "scope": steering.scope,
         "rule": steering.rule,
     }
@@ -226,12 +247,20 @@ def _span(span: Any) -> tuple[int, int, float | None]:
 
 
 def _heads(heads: Any) -> HeadGains:
+    if isinstance(heads, str):
+        return _parsed(heads) if len(heads) <= _KEPT else HeadGains.parse(heads)
     try:
-        return HeadGains.parse(heads) if isinstance(heads, str) else HeadGains.from_layers(heads)
+        return HeadGains.from_layers(heads)
     except HeadError:
         raise
     except (TypeError, ValueError) as error:  # for example a layer number of thousands of digits
         raise HeadError(f"{KEY}: these are no heads: {error}.", "Write L12H7, or {layer: [heads]}.") from error
+
+
+@lru_cache(maxsize=64)
+def _parsed(heads: str) -> HeadGains:
+    """Requests differ in their spans and share their heads, and are read five times on their way to a worker."""
+    return HeadGains.parse(heads)
 
 
 def _word(said: Mapping[str, Any], name: str) -> str | None:

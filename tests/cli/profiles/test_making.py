@@ -186,7 +186,7 @@ def test_no_profile_is_written_where_none_does_any_good(make, tmp_path):
 
 def test_an_interrupted_command_goes_on(yes_no, tiny_data, tmp_path, make):
     """Ctrl-C ends it with 130 and a word about what was kept; the same command repeats none of it."""
-    words = [*map(str, LEARN), "--steps", "300", "--out", "mine.json"]
+    words = [*map(str, LEARN), "--steps", "120", "--out", "mine.json"]
     process = subprocess.Popen(
         [sys.executable, "-m", "boldface", "profiles", "make", yes_no, "--data", tiny_data, *words],
         cwd=tmp_path,
@@ -210,7 +210,7 @@ def test_an_interrupted_command_goes_on(yes_no, tiny_data, tmp_path, make):
     assert "Traceback" not in said
     assert not (tmp_path / "mine.json").exists()
     kept = trials(store)
-    assert 20 <= len(kept) < 300
+    assert 20 <= len(kept) < 120
     done = make(*words)
     assert done.exit_code == 0, done.stderr
     keys = trials(store)

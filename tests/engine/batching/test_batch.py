@@ -64,7 +64,7 @@ def run(model, tools, names, leaves=(), *, chunk=5):
             for index, row in enumerate(batch.rows):
                 name = next(key for key, value in rows.items() if value is row)
                 got[name].append(logits[index])
-                row.token = wanted[name][1][len(got[name]) - 1]
+                row.advance(wanted[name][1][len(got[name]) - 1])
     return {name: (torch.stack(rows).float(), *wanted[name]) for name, rows in got.items()}
 
 
@@ -101,13 +101,14 @@ def test_the_law_sees_mutants(byte_llama, tools, architecture, mutant, monkeypat
     """A batch without bias, or one that lifts generated tokens for ever, or sees past its window, breaks the law."""
     model, write = Model(tiny(architecture), byte_llama[1]), Group.write
     if mutant == "no bias":
-        monkeypatch.setattr(Group, "write", lambda group, slot, plan, position: write(group, slot, None, position))
+        monkeypatch.setattr(Group, "write", lambda group, slot, seat: write(group, slot, seat._replace(plan=None)))
     elif mutant == "whole view":
         monkeypatch.setattr(View, "first", lambda view, position: 0)
     else:
 
-        def stays(group, slot, plan, position):
-            write(group, slot, plan, position)
+        def stays(group, slot, seat):
+            write(group, slot, seat)
+            plan, position, _ = seat
             if plan is not None:
                 gain = torch.zeros_like(group.lifted[:, slot])
                 for index, layer in enumerate(group.layers):

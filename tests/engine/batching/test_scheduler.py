@@ -155,6 +155,65 @@ def test_documents_are_taken_from_files(byte_model, tools, serve, tmp_path):
     assert tools.same(wanted, heard.ids, tools.alone(wanted))
 
 
+def test_a_file_is_read_beside_the_batch(byte_model, tools, serve, tmp_path, monkeypatch):
+    """Others go on writing and joining while a long file is read; who waits for it is answered from it, or ends."""
+    shelf, words = Shelf(tmp_path), "Ada wrote the first program, and Charles built most of the machine."
+    gains = HeadGains({(0, 1): 1.0, (1, 2): 0.5})
+    document = byte_model.read(emphasise(words, "Charles", strength=3.0), heads=gains, raw=True)
+    document.save(shelf, "ada")
+    prompt = document.recipe.prompt(EmphasisedText("Who wrote?"), steered=True)
+    prepared = prepare(byte_model.model, byte_model.tokenizer, [prompt], **document.recipe.how())
+    wanted = tools.request(prepared.rows.prompts[0].ids, prepared.steerings[0].spans, gains=gains)
+    scheduler, may_read, reading = serve(documents=shelf), threading.Event(), threading.Event()
+
+    def slowly(self, name, owner, get=Shelf.get):
+        reading.set()
+        assert may_read.wait(60)
+        return get(self, name, owner)
+
+    monkeypatch.setattr(Shelf, "get", slowly)
+    running = tools.ask(scheduler, tools.request(IDS, max_tokens=5000, ignore_eos=True))
+    running.next()
+    first = tools.ask(scheduler, wanted)
+    assert reading.wait(60)
+    second = tools.ask(scheduler, wanted)
+    gone = tools.ask(scheduler, wanted)
+    gone.ticket.cancel()
+    assert gone.last().finish_reason == "cancelled"
+    other = tools.ask(scheduler, tools.request(IDS))
+    assert other.last().finish_reason == "length"
+    before = len(running.ids)
+    while len(running.ids) < before + 20:
+        assert running.next().finish_reason is None
+    assert scheduler.state().queued == 2
+    running.ticket.cancel()
+    running.last()
+    may_read.set()
+    for heard in (first, second):
+        assert heard.last().usage.cached_tokens == len(words) // 32 * 32
+        assert tools.same(wanted, heard.ids, tools.alone(wanted))
+
+
+def test_a_scheduler_that_waits_for_a_file_can_be_stopped(byte_model, tools, serve, tmp_path, monkeypatch):
+    """Draining waits for it, with nothing else to do; and then the request is answered."""
+    shelf, words = Shelf(tmp_path), "Ada wrote the first program, and Charles built most of the machine."
+    document = byte_model.read(words, raw=True)
+    document.save(shelf, "ada")
+    wanted = tools.request(document.snapshot.trace.ids, max_tokens=3)
+    scheduler, began = serve(documents=shelf), threading.Event()
+
+    def slowly(self, name, owner, get=Shelf.get):
+        began.set()
+        time.sleep(0.3)
+        return get(self, name, owner)
+
+    monkeypatch.setattr(Shelf, "get", slowly)
+    heard = tools.ask(scheduler, wanted)
+    assert began.wait(60)
+    scheduler.stop()
+    assert heard.last().usage.cached_tokens > 0
+
+
 def test_the_last_piece_tells_all(byte_model, tools, serve):
     """Usage, routes, masses and times are those of the answer; a plain answer has no routes and no mass."""
     heard = tools.ask(scheduler := serve(), tools.request(IDS, [SPAN], measure=True))

@@ -6,11 +6,13 @@ import json
 import os
 import stat
 import time
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from boldface.engine.caches.latest import Snapshot
@@ -132,12 +134,16 @@ def test_what_was_not_used_goes_first(tmp_path):
     assert sorted(entry.name for entry in shelf.entries()) == ["a", "c"]
 
 
-def test_a_writer_that_dies_leaves_nothing(tmp_path, monkeypatch):
+FULL = OSError(28, "No space left on device"), SafetensorError("I/O error: No space left on device (os error 28)")
+
+
+@pytest.mark.parametrize("error", FULL, ids=lambda error: type(error).__name__)
+def test_a_writer_that_dies_leaves_nothing(tmp_path, monkeypatch, error):
     """A file is there as a whole or not at all, and what dead writers left is cleared away in time."""
     shelf = Shelf(tmp_path)
     kept = shelf.put("a", snapshot(), owner=OWNER, about={}).path.read_bytes()
-    monkeypatch.setattr("boldface.engine.caches.shelf.save_file", _fail)
-    with pytest.raises(CacheError, match="cannot be written"):
+    monkeypatch.setattr("boldface.engine.caches.shelf.save_file", partial(_fail, error))
+    with pytest.raises(CacheError, match=r"cannot be written: .*No space left"):
         shelf.put("a", snapshot(9), owner=OWNER, about={})
     monkeypatch.undo()
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [kept]
@@ -149,9 +155,9 @@ def test_a_writer_that_dies_leaves_nothing(tmp_path, monkeypatch):
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def _fail(tensors, path, metadata):
+def _fail(error, tensors, path, metadata):
     path.write_bytes(b"half")
-    raise OSError(28, "No space left on device")
+    raise error
 
 
 def test_remove(tmp_path):
@@ -170,6 +176,31 @@ def test_files_hold_numbers_alone(tmp_path):
     head = path.read_bytes()
     size = int.from_bytes(head[:8], "little")
     assert json.loads(json.loads(head[8 : 8 + size])["__metadata__"]["about"]) == {"n": 1}
+
+
+def test_a_file_that_is_not_ours_by_name_is_left(tmp_path):
+    """Weights of a model in the folder are listed by their whole name, and nobody removes them through a shelf."""
+    shelf = Shelf(tmp_path)
+    ours = shelf.put("a", snapshot(), owner=OWNER, about={}).path
+    weights = tmp_path / "model-00001-of-00002.safetensors"
+    save_file({"weight": torch.zeros(3)}, weights)
+    entries = {entry.name: entry for entry in shelf.entries()}
+    assert {name: entry.foreign for name, entry in entries.items()} == {weights.name: True, "a": False}
+    with pytest.raises(CacheError, match="stays"):
+        shelf.remove(entries[weights.name])
+    assert weights.exists()
+    ours.write_bytes(b"cut")
+    assert [entry.foreign for entry in shelf.entries() if entry.path == ours] == [False]
+
+
+def test_another_version_says_so(tmp_path):
+    """It is told apart from what is nobody's."""
+    shelf = Shelf(tmp_path)
+    said = {"format": "boldface keys and values 0"}
+    save_file({"tokens": torch.zeros(3)}, tmp_path / f"a.{OWNER[:8]}.safetensors", said)
+    assert [entry.problem for entry in shelf.entries() if "another version" in entry.problem]
+    with pytest.raises(CacheError, match="another version"):
+        shelf.get("a", OWNER)
 
 
 def test_room_is_not_made_of_what_is_not_ours(tmp_path):

@@ -41,7 +41,7 @@ def last(**changes) -> Piece:
 def test_an_answer_is_counted():
     """Tokens by kind, its end, and its times; the first token is no part of the time of the others."""
     metrics = Metrics()
-    metrics.answered("m", last(mass=Mass(0.1, 0.7)), steered=3)
+    metrics.answered("m", last(mass=Mass(0.1, 0.7)), steered=3, profile="p")
     metrics.answered("m", last(finish_reason="length"), steered=0)
     found = read(metrics)
     assert [found[f"boldface_tokens_total|{kind}|m"] for kind in ("prompt", "cached", "steered", "answer")] == [
@@ -53,9 +53,9 @@ def test_an_answer_is_counted():
     assert found["boldface_answers_total|stop|m"] == found["boldface_answers_total|length|m"] == 1
     for name, seconds in {"queue": 1.0, "first_token": 2.0, "token": 1.0, "answer": 6.0}.items():
         assert found[f"boldface_{name}_seconds_sum|m"] == pytest.approx(seconds)
-    assert found["boldface_attention_mass_sum|m|before"] == pytest.approx(0.1)
-    assert found["boldface_attention_mass_sum|m|after"] == pytest.approx(0.7)
-    assert found["boldface_attention_mass_count|m|after"] == 1
+    assert found["boldface_attention_mass_sum|m|p|before"] == pytest.approx(0.1)
+    assert found["boldface_attention_mass_sum|m|p|after"] == pytest.approx(0.7)
+    assert found["boldface_attention_mass_count|m|p|after"] == 1
 
 
 @pytest.mark.parametrize("reason", ["timeout", "cancelled", "error"])
@@ -104,10 +104,13 @@ def test_the_load_is_that_of_the_moment():
 def test_the_verdict_on_a_profile_is_one():
     """Of the verdicts one is 1, the newest."""
     metrics = Metrics()
-    for verdict, kept in (("valid", 1.0), ("drifted", 0.5)):
-        metrics.drifted("m", "p", SimpleNamespace(verdict=verdict, kept=SimpleNamespace(mean=kept)))
+    interval = SimpleNamespace(mean=0.5, low=0.4, high=0.6)
+    for verdict in ("valid", "drifted"):
+        facts = {"valid_from": 0.8, "broken_below": 0.3, "now": 1.0, "plain_moved": 0.1}
+        drift = SimpleNamespace(verdict=verdict, kept=interval, expected=interval, **facts)
+        metrics.canaries.measured("m", "p", drift)
     found = read(metrics)
-    assert found["boldface_profile_effect_kept|m|p"] == 0.5
+    assert [found[f"boldface_profile_effect_kept{end}|m|p"] for end in ("_low", "", "_high")] == [0.4, 0.5, 0.6]
     verdicts = ("valid", "drifted", "broken")
     assert [found[f"boldface_profile_verdict|m|p|{one}"] for one in verdicts] == [0, 1, 0]
 

@@ -38,7 +38,7 @@ def _facts(profile: Profile) -> Table:
         ("heads", f"{len(profile.gains)} ({up} turned to the emphasis, {len(profile.gains) - up} away from it)"),
         ("strength", terminal.nats_and_factor(profile.strength)),
         ("scope", profile.scope),
-        ("rule", profile.rule),
+        ("rule", profile.rule if profile.target is None else f"{profile.rule}, target share {profile.target:g}"),
         ("method", profile.method),
         ("settings", _settings(profile.settings)),
         ("seed", "" if profile.seed is None else str(profile.seed)),

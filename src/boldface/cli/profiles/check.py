@@ -69,7 +69,12 @@ def _report(profile: Profile, model: str, found: Drift) -> dict[str, Any]:
         "reason": found.reason,
         "advice": found.advice,
         "kept": {"share": found.kept.mean, "low": _finite(found.kept.low), "high": _finite(found.kept.high)},
-        "effect": {"then": found.then, "now": found.now},
+        "effect": {
+            "then": found.expected.mean,
+            "low": _finite(found.expected.low),
+            "high": _finite(found.expected.high),
+            "now": found.now,
+        },
         "plain_moved": found.plain_moved,
         "relation": found.relation and {"kind": found.relation.kind, "differences": list(found.relation.differences)},
         "canaries": [
@@ -97,7 +102,7 @@ def _drawn(profile: Profile, model: str, found: Drift) -> Iterator[RenderableTyp
     facts.add_column(overflow="fold")
     interval = f" (95 %: {found.kept.low:.0%} to {found.kept.high:.0%})" if math.isfinite(found.kept.low) else ""
     for label, value in (
-        ("effect", f"{found.then:+.2f} nats a token then, {found.now:+.2f} now"),
+        ("effect", f"{found.expected.mean:+.2f} nats a token then, {found.now:+.2f} now"),
         ("kept", f"{found.kept.mean:.0%} of the canaries' effects{interval}"),
         ("plain model", f"moved by {found.plain_moved:.3f} nats a token"),
         ("made for", _relation(found)),

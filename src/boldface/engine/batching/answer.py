@@ -10,9 +10,11 @@ from torch import Tensor
 
 from boldface.engine.batching.choice import Choice
 from boldface.engine.batching.pieces import FinishReason, Mass, Piece, Timings, TokenScore, Usage
-from boldface.engine.batching.request import Request
+from boldface.engine.batching.request import Request, needs_twin
 from boldface.engine.batching.ticket import Ticket
 from boldface.engine.batching.words import Bytes, Words
+from boldface.engine.generation import Gated
+from boldface.steering.levels import Level
 
 Listener = Callable[[Piece], None]
 
@@ -33,6 +35,8 @@ class Answer:
         cached: Tokens of the prompt that were kept from earlier requests.
         routes: Layer to the routes that carried its bias so far.
         mass: Share of attention on the emphasis.
+        gated: What its gate did; None where it has none.
+        tokenizer: The model's.
         is_over: Whether it has ended.
     """
 
@@ -50,6 +54,8 @@ class Answer:
         self.cached = 0
         self.routes: dict[int, set[str]] = {}
         self.mass: Mass | None = None
+        self.gated = Gated() if self.is_gated else None
+        self.tokenizer = tokenizer
         self.is_over = False
         self._listener, self._ends = listener, () if request.sampling.ignore_eos else ends
         self._choice = Choice(request.sampling, self._ends, spell.of)
@@ -57,7 +63,12 @@ class Answer:
         self._arrived = time.monotonic()
         self._begun: float | None = None
         self._first: float | None = None
-        self._told = 0
+        self._told = self._tries = 0
+
+    @property
+    def is_gated(self) -> bool:
+        """True when the plain model runs beside it."""
+        return needs_twin(self.request)
 
     @property
     def is_plain(self) -> bool:
@@ -93,6 +104,29 @@ class Answer:
     def take(self, logits: Tensor) -> None:
         """Choose the next token by the logits, (vocabulary,), and tell what can be told."""
         self.take_chosen(*self._choice.choose(logits))
+
+    def offer(self, logits: Tensor, plain: Tensor, level: Level) -> bool:
+        """Take the next token if the gate lets it pass; else return False, having lowered the level of its query.
+
+        Args:
+            logits: (vocabulary,) of the steered model at ``level``.
+            plain: (vocabulary,) of the plain model behind the same tokens.
+            level: Of the query.
+        """
+        gate = self.request.steering.gate
+        assert gate is not None and self.gated is not None
+        is_plain = level.gate == 0
+        chosen = self._choice.choose(plain) if is_plain else self._choice.offered(logits, plain, gate)
+        if chosen is None and level.now == 0:  # of a phase in which nothing is steered: no other try is left
+            chosen, is_plain = self._choice.choose(plain), True
+        if chosen is None:
+            self._tries += 1
+            level.gate = gate.levels[self._tries]
+            return False
+        self.gated = self.gated.after(self._tries, is_plain)
+        self._tries, level.gate = 0, 1.0
+        self.take_chosen(*chosen)
+        return True
 
     def take_chosen(self, token: int, score: TokenScore | None = None) -> None:
         """Take a token that was chosen elsewhere: the likeliest where ``is_plain``, or what another engine drew."""
@@ -134,6 +168,7 @@ class Answer:
                     now - self._arrived,
                 ),
                 error,
+                self.gated,
             )
         )
 

@@ -9,7 +9,9 @@ from boldface.errors import AlignmentError, ContextLengthError, RouteError, Samp
 from boldface.steering.plan import check_heads
 
 
-def check_request(request: Request, *, heads: Mapping[int, int], most: int, vocabulary: int) -> None:
+def check_request(
+    request: Request, *, heads: Mapping[int, int], most: int, vocabulary: int, apart: str | None = None
+) -> None:
     """Refuse a request that makes no sense for a model.
 
     Args:
@@ -17,6 +19,7 @@ def check_request(request: Request, *, heads: Mapping[int, int], most: int, voca
         heads: Query heads of every layer of the model that can be steered.
         most: Most tokens of prompt and answer.
         vocabulary: Tokens that the model knows.
+        apart: Why target shares and releases cannot be had; None where they can.
 
     Raises:
         ContextLengthError: Prompt and answer do not fit.
@@ -36,5 +39,7 @@ def check_request(request: Request, *, heads: Mapping[int, int], most: int, voca
         raise SpanError(f"{steering.spans[-1]} ends beyond the prompt of {length} tokens.", "Spans are half-open.")
     if steering.rule == "share" and not steering.is_null:
         raise RouteError("Rule 'share' is not batched: its bias depends on the scores.", "Use rule 'pasta' or 'flat'.")
+    if apart is not None and not steering.is_null and (steering.target, steering.release) != (None, None):
+        raise RouteError(apart, "Leave target and release out, or use model.generate.")
     if odd := [token for token in request.sampling.logit_bias if token >= vocabulary]:
         raise SamplingError(f"logit_bias names token {odd[0]}.", f"Tokens go to {vocabulary - 1}.", param="logit_bias")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from boldface.engine.batching.pieces import TokenScore
 from boldface.engine.batching.sampling import Sampling
+from boldface.steering.phases import Gate
 
 _FEW = 1024
 """Tokens that are sorted to find those which together have ``top_p``; nearly always they are among so many."""
@@ -40,8 +41,30 @@ class Choice:
             logits: (vocabulary,) of the model.
         """
         bare = logits.float().cpu()
-        shaped = self._shaped(bare)
-        token = int(shaped.argmax()) if self.sampling.temperature == 0 else self._drawn(shaped)
+        return self._taken(self._token(self._shaped(bare)), bare)
+
+    def offered(self, logits: Tensor, plain: Tensor, gate: Gate) -> tuple[int, TokenScore | None] | None:
+        """Return the next token if it is plausible, and None otherwise; whoever asks again gets the same random number.
+
+        Biases and penalties count on both sides, temperature and shares on none: the gate is about what is asked for
+        besides, which is the emphasis.
+
+        Args:
+            logits: (vocabulary,) of the steered model.
+            plain: (vocabulary,) of the plain model.
+            gate: What is plausible.
+        """
+        bare, state = logits.float().cpu(), self._generator.get_state()
+        token = self._token(self._shaped(bare))
+        if gate.admits(self._shaped(plain.float().cpu())[None], torch.tensor([token])):
+            return self._taken(token, bare)
+        self._generator.set_state(state)
+        return None
+
+    def _token(self, shaped: Tensor) -> int:
+        return int(shaped.argmax()) if self.sampling.temperature == 0 else self._drawn(shaped)
+
+    def _taken(self, token: int, bare: Tensor) -> tuple[int, TokenScore | None]:
         self._chosen[token] += 1
         return token, None if self.sampling.logprobs is None else self._score(token, bare, self.sampling.logprobs)
 

@@ -90,7 +90,7 @@ def _try(model: Model, found: Views) -> None:
                 logits = batch.step()
                 for row, length in enumerate(LENGTHS):
                     got[row].append(logits[row])
-                    batch.rows[row].token = rows[row][min(length + step + 1, length + STEPS - 1)]
+                    batch.rows[row].advance(rows[row][min(length + step + 1, length + STEPS - 1)])
         for ids, length, steering, batched in zip(rows, LENGTHS, steerings, got, strict=True):
             with model.alone():
                 _compare(torch.stack(batched), _alone(model, ids, length, steering))

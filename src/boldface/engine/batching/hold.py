@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from boldface.attention import seams
 from boldface.attention.attach import claim, refuse_copying
 from boldface.attention.geometry import geometry
-from boldface.engine.batching.layer import Seam, Turn
+from boldface.engine.batching.layer import WHY_NOT_APART, Seam, Turn
 from boldface.engine.model import Model
 
 
@@ -29,6 +29,11 @@ class Hold:
         self.seams: Mapping[int, Seam] = {
             index: Seam(layer, turn) for index, layer in geometry(model.model).layers.items()
         }
+
+    @property
+    def why_not_apart(self) -> str | None:
+        """Why target shares and releases cannot be had; None where they can."""
+        return None if all(seam.route == "fused" for seam in self.seams.values()) else WHY_NOT_APART
 
     @contextmanager
     def on(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from boldface.engine.generation import Gated
+
 FinishReason = Literal["stop", "length", "timeout", "cancelled", "error"]
 """The model ended the answer or a stop text did, its tokens or its time ran out, nobody listens, or it failed."""
 
@@ -75,6 +77,7 @@ class Piece:
         mass: Share of attention on the emphasis; None unless asked for, or where it cannot be measured exactly.
         timings: How long it took.
         error: What went wrong, for finish reason ``error``.
+        gated: What the gate did; None where there was none.
     """
 
     text: str
@@ -86,6 +89,7 @@ class Piece:
     mass: Mass | None = None
     timings: Timings | None = None
     error: BaseException | None = None
+    gated: Gated | None = None
 
 
 @dataclass(frozen=True)

@@ -26,3 +26,8 @@ class Request:
     sampling: Sampling
     deadline: float | None = None
     measure: bool = False
+
+
+def needs_twin(request: Request) -> bool:
+    """Whether the plain model reads and writes beside the steered one, in a row of its own: where there is a gate."""
+    return request.steering.gate is not None and not request.steering.is_null

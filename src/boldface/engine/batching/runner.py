@@ -13,6 +13,7 @@ from boldface.engine.batching.batch import Batch, Row
 from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.joining import Joining
 from boldface.engine.batching.layer import Turn
+from boldface.engine.batching.request import needs_twin
 from boldface.engine.batching.views import Views
 from boldface.engine.caches.blocks import Prefixes
 from boldface.engine.model import Model
@@ -68,13 +69,15 @@ class Runner:
     def answers(self) -> list[Answer]:
         """The answers of all requests that run."""
         joining = self.joining  # other threads look here too
-        return [*([] if joining is None else [joining.answer]), *(row.answer for row in list(self.batch.rows))]
+        rows = (row.answer for row in list(self.batch.rows))
+        return list(dict.fromkeys([*([] if joining is None else [joining.answer]), *rows]))
 
     def fits(self, answer: Answer) -> bool:
         """Whether a request may run beside those that do, however long the answers get."""
         answers = [*self.answers, answer]
+        rows = sum(1 + needs_twin(one.request) for one in answers)
         widest = max(len(one.request.prompt.ids) + one.request.sampling.max_tokens for one in answers)
-        return len(answers) <= self._slots and len(answers) * widest <= self._capacity
+        return rows <= self._slots and rows * widest <= self._capacity
 
     def turn(self, waiting: Callable[[], Answer | None]) -> None:
         """Take one turn.
@@ -126,8 +129,7 @@ class Runner:
         """Read on in one prompt; its request alone ends when that fails."""
         try:
             read, logits = joining.read(tokens)
-            if logits is not None:
-                joining.answer.take(logits)
+            if logits is not None and joining.take(logits):
                 self.tokens += 1
                 self.joining = None
                 if not joining.answer.is_over:
@@ -149,23 +151,36 @@ class Runner:
                 row.answer.end("error", error=error)
             self.batch.clear()
             return
+        twins = {id(row.twin): row for row in rows if row.twin is not None}
+        plain = {id(twins[id(row)]): logits[index] for index, row in enumerate(rows) if id(row) in twins}
         self.steps += 1
-        self.tokens += len(rows)
-        self.sizes[len(rows)] += 1
+        self.sizes[len(rows) - len(twins)] += 1
         for index, row in enumerate(rows):
-            self._take(row, logits[index], likeliest[index])
+            if id(row) not in twins:
+                self._take(row, logits[index], likeliest[index], plain.get(id(row)))
         self._free()
 
-    def _take(self, row: Row, logits: Tensor, likeliest: int) -> None:
-        """Give one row its next token; its request alone ends when that fails."""
+    def _take(self, row: Row, logits: Tensor, likeliest: int, plain: Tensor | None) -> None:
+        """Give one row its next token, unless a gate refuses it; its request alone ends when that fails.
+
+        Args:
+            row: The row.
+            logits: (vocabulary,) behind its token.
+            likeliest: The likeliest token by them.
+            plain: (vocabulary,) of the row's twin; None where it has none.
+        """
         answer = row.answer
         try:
             if row.plan is not None and len(answer.ids) == 1:
                 answer.use({layer: (self._hold.seams[layer].route,) for layer in row.plan.gains})
-            if answer.is_plain:
+            if plain is not None:
+                if not answer.offer(logits, plain, row.level):
+                    return
+            elif answer.is_plain:
                 answer.take_chosen(likeliest)
             else:
                 answer.take(logits)
-            row.token = answer.ids[-1]
+            self.tokens += 1
+            row.advance(answer.ids[-1])
         except Exception as error:
             answer.end("error", error=error)

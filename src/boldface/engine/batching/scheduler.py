@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -18,7 +19,7 @@ from boldface.engine.batching.examination import examine
 from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.layer import Turn
 from boldface.engine.batching.pieces import FinishReason, Load
-from boldface.engine.batching.request import Request
+from boldface.engine.batching.request import Request, needs_twin
 from boldface.engine.batching.runner import Runner
 from boldface.engine.batching.ticket import Ticket
 from boldface.engine.batching.words import Bytes
@@ -27,7 +28,9 @@ from boldface.engine.caches.owner import lasting_owner
 from boldface.engine.caches.shelf import Shelf
 from boldface.engine.caches.shelved import Shelved
 from boldface.engine.model import Model
-from boldface.errors import QueueFullError, StoppedError
+from boldface.errors import QueueFullError, RouteError, StoppedError
+from boldface.steering.plan import Steering
+from boldface.steering.prefix_law import trace
 
 Result = TypeVar("Result")
 
@@ -75,12 +78,13 @@ class Scheduler:
         self._spell = Bytes(model.tokenizer)
         self._turn = Turn()
         self._hold = Hold(model, self._turn)
-        shelved = (
-            {}
+        self._shelved = (
+            None
             if documents is None
             else Shelved(documents, lasting_owner(model), device=transformer(model.model).device)
         )
-        self._prefixes = Prefixes(prefix_bytes, shelved)
+        self._prefixes = Prefixes(prefix_bytes, self._shelved)
+        self._coming: WeakKeyDictionary[Answer, Future[Any]] = WeakKeyDictionary()
         self._runner: Runner | None = None
         self._changed = threading.Condition()
         self._queue: deque[Answer] = deque()
@@ -136,11 +140,17 @@ class Scheduler:
             StoppedError: When the scheduler does not run.
             BoldfaceError: When the request makes no sense for this model.
         """
+        rows = 1 + needs_twin(request)
+        if rows > self.slots:
+            raise RouteError(
+                "A gate takes two places, one for the plain model, and this scheduler has one.", "Leave the gate out."
+            )
         check_request(
             request,
             heads=self.model.geometry.heads,
-            most=min(self._context, self.capacity_tokens),
+            most=min(self._context, self.capacity_tokens // rows),
             vocabulary=self._vocabulary,
+            apart=self._hold.why_not_apart,
         )
         ticket = Ticket(self._wake)
         answer = Answer(request, ticket, listener, self.model.tokenizer, self._spell, self._ends)
@@ -239,7 +249,7 @@ class Scheduler:
         while True:
             with self._changed:
                 self._drop_waiting()
-                while self._is_open and not (self._queue or self._calls or runner.answers):
+                while self._is_idle(runner) and (self._is_open or (self._is_draining and self._queue)):
                     self._changed.wait()
                 if not self._is_open and not (self._is_draining and (self._queue or self._calls or runner.answers)):
                     return True
@@ -247,11 +257,43 @@ class Scheduler:
             if self._calls:
                 return False
 
+    def _is_idle(self, runner: Runner) -> bool:
+        """Whether there is nothing to do but to wait, perhaps for a file."""
+        return not (self._calls or runner.answers or any(not self._is_coming(answer) for answer in self._queue))
+
     def _next(self, runner: Runner) -> Answer | None:
-        """Take the request that has waited longest, once it fits."""
+        """Take the request that has waited longest, once it fits; those that wait for a file let others go first."""
         with self._changed:
             self._drop_waiting()
-            return self._queue.popleft() if self._queue and runner.fits(self._queue[0]) else None
+            for answer in self._queue:
+                if not runner.fits(answer):
+                    return None
+                if self._is_near(answer):
+                    self._queue.remove(answer)
+                    return answer
+            return None
+
+    def _is_coming(self, answer: Answer) -> bool:
+        """Whether a file that a request begins with is being read."""
+        return answer in self._coming and not self._coming[answer].done()
+
+    def _is_near(self, answer: Answer) -> bool:
+        """Whether no file has to be read for a request; else that begins here, beside the batch."""
+        if self._is_coming(answer):
+            return False
+        ids = answer.request.prompt.ids
+        coming = None
+        if self._shelved is not None:
+            traces = [trace(ids, answer.request.steering)]
+            if needs_twin(answer.request):  # one file at a time: the one that spares more reading
+                traces.append(trace(ids, Steering()))
+            longest = max(traces, key=lambda one: self._prefixes.count(one, len(ids) - 1))
+            coming = self._prefixes.fetch(longest, len(ids) - 1)
+        if coming is None:
+            return True
+        self._coming[answer] = coming
+        coming.add_done_callback(lambda _: self._wake())
+        return False
 
     def _drop_waiting(self) -> None:
         """End those that waited too long, or for whom nobody waits."""
@@ -285,6 +327,8 @@ class Scheduler:
             answer.end(reason, error=error)
         if self._runner is not None:
             self._runner.batch.clear()
+        if self._shelved is not None:
+            self._shelved.close()
         for _, future in calls:
             if future.set_running_or_notify_cancel():
                 future.set_exception(StoppedError("The scheduler has stopped.", "Try again later."))

@@ -7,9 +7,10 @@ to the block before it, so prompts that begin alike share blocks, and two that d
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -37,6 +38,19 @@ class Block:
         return sum(tensor.nbytes for pair in self.layers if pair for tensor in pair)
 
 
+class Elsewhere(Protocol):
+    """Blocks that are kept in another place."""
+
+    def __contains__(self, key: bytes) -> bool:
+        """Whether there is a block of that key."""
+
+    def __getitem__(self, key: bytes) -> Block:
+        """Return it; KeyError when it is not there any more."""
+
+    def fetch(self, key: bytes) -> Future[Any] | None:
+        """Begin to bring it near, beside everything else; None when nothing has to be waited for."""
+
+
 class Prefixes:
     """Blocks of the prompts that were seen last.
 
@@ -49,7 +63,7 @@ class Prefixes:
         hits: Prompts that found some of theirs.
     """
 
-    def __init__(self, most: int, elsewhere: Mapping[bytes, Block] = MappingProxyType({})) -> None:
+    def __init__(self, most: int, elsewhere: Elsewhere | None = None) -> None:
         self.most, self.size, self.hits = most, 0, 0
         self._elsewhere = elsewhere
         self._blocks: OrderedDict[bytes, Block] = OrderedDict()
@@ -68,6 +82,7 @@ class Prefixes:
         keys, found = [], []
         for key in self._known(wanted.first(most), owner):
             if key not in self._blocks:
+                assert self._elsewhere is not None
                 try:
                     self._add(key, self._elsewhere[key])
                 except KeyError:  # it is not there any more
@@ -84,6 +99,16 @@ class Prefixes:
                 if kept:
                     cache.update(torch.cat([k for k, _ in kept], dim=2), torch.cat([v for _, v in kept], dim=2), layer)
         return cache, len(found) * BLOCK
+
+    def fetch(self, wanted: Trace, most: int, owner: bytes = b"") -> Future[Any] | None:
+        """Begin to bring near what :meth:`recall` will take from elsewhere; None when nothing has to be waited for.
+
+        What it gives is done once it is worth asking again.
+        """
+        if self._elsewhere is None:
+            return None
+        missing = (key for key in self._known(wanted.first(most), owner) if key not in self._blocks)
+        return None if (key := next(missing, None)) is None else self._elsewhere.fetch(key)
 
     def count(self, wanted: Trace, most: int, owner: bytes = b"") -> int:
         """Return of how many tokens :meth:`recall` would give a cache."""
@@ -103,7 +128,7 @@ class Prefixes:
     def _known(self, wanted: Trace, owner: bytes) -> Iterator[bytes]:
         """Yield the keys of a prompt's first blocks, as far as they are known."""
         for key in wanted.blocks(BLOCK, owner):
-            if key not in self._blocks and key not in self._elsewhere:
+            if key not in self._blocks and (self._elsewhere is None or key not in self._elsewhere):
                 return
             yield key
 

@@ -28,11 +28,14 @@ from boldface.engine.caches.latest import Layers, Snapshot
 from boldface.errors import CacheError, MissingError
 from boldface.steering.prefix_law import Trace
 
-FORMAT = "boldface keys and values 1"
+_KIND = "boldface keys and values "
+FORMAT = f"{_KIND}1"
 MOST = 4 * 2**30
 """Bytes of all files, unless another bound is given."""
 _ENDING = ".safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_OURS = re.compile(rf"{_NAME.pattern}\.[0-9a-f]{{8}}{re.escape(_ENDING)}")
+"""Names of the files that are written here: of what cannot be read, the name says whose it is."""
 _DRAFTS_LIVE = 3600
 """Seconds after which a file that is still being written is nobody's."""
 
@@ -50,6 +53,7 @@ class Entry:
         tokens: How many.
         about: What whoever wrote it said about it.
         problem: Why it cannot be read; empty when it can, as far as was looked.
+        foreign: Whether it is somebody else's file: it is never read, replaced or removed.
     """
 
     path: Path
@@ -60,6 +64,7 @@ class Entry:
     tokens: int = 0
     about: Mapping[str, Any] | None = None
     problem: str = ""
+    foreign: bool = False
 
 
 class Shelf:
@@ -104,8 +109,9 @@ class Shelf:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._draft(path) as draft:
                 save_file(tensors, draft, {**head, "digest": _digest(head, tensors)})
-        except OSError as error:
-            raise CacheError(f"{path} cannot be written: {error.strerror or error}.", "Name another folder.") from error
+        except (OSError, SafetensorError) as error:
+            why = getattr(error, "strerror", None) or str(error).rstrip(".")
+            raise CacheError(f"{path} cannot be written: {why}.", "Make room, or name another folder.") from error
         self._make_room(path)
         entry = _entry(path)
         if entry is None:
@@ -149,8 +155,10 @@ class Shelf:
         """Remove a file.
 
         Raises:
-            CacheError: It cannot be removed.
+            CacheError: It cannot be removed, or is somebody else's.
         """
+        if entry.foreign:
+            raise CacheError(f"{entry.path} was not written by boldface, so it stays.", "Remove it yourself.")
         try:
             entry.path.unlink(missing_ok=True)
         except OSError as error:
@@ -229,13 +237,15 @@ def _entry(path: Path) -> Entry | None:
     name = path.name.split(".")[0]
     try:
         stat = path.stat()
+        size = stat.st_size, stat.st_mtime
         with _opened(path) as (_, head):
             about = json.loads(head["about"])
-            return Entry(path, name, stat.st_size, stat.st_mtime, head["owner"], int(head["tokens"]), about)
+            return Entry(path, name, *size, head["owner"], int(head["tokens"]), about)
     except FileNotFoundError:
         return None
     except CacheError as error:
-        return Entry(path, name, stat.st_size, stat.st_mtime, problem=error.message)
+        foreign = _OURS.fullmatch(path.name) is None
+        return Entry(path, path.name if foreign else name, *size, problem=error.message, foreign=foreign)
 
 
 @contextmanager
@@ -244,8 +254,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
     try:
         with safe_open(path, framework="pt") as file:
             head = dict(file.metadata() or {})
-            if head.get("format") != FORMAT:
-                raise CacheError(f"{path} is no file of kept keys and values, or of another version.", "Remove it.")
+            if (written := head.get("format", "")) != FORMAT:
+                if written.startswith(_KIND):
+                    raise CacheError(f"{path} was written by another version of boldface.", "Write it anew.")
+                raise CacheError(f"{path} was not written by boldface.", "Move it elsewhere, or remove it.")
             yield file, head
     except FileNotFoundError:
         raise

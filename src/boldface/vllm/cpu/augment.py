@@ -181,6 +181,15 @@ class AugmentedBackend(cpu_attn.CPUAttentionBackend):
     """vLLM's attention on CPUs, with pages for widened heads."""
 
     @staticmethod
+    def get_supported_kernel_block_sizes(*_: Any) -> list[int]:
+        """Return the tokens of a page: vLLM cuts its blocks into the largest of these that divides them.
+
+        The kernel steps through the keys of a page with as many numbers between one and the next, and through widened
+        ones in pages of 64 faster than in vLLM's of 128.
+        """
+        return [64, 32]
+
+    @staticmethod
     def get_impl_cls() -> type[AugmentedImpl]:
         """Return the class that attends."""
         return AugmentedImpl
@@ -194,7 +203,9 @@ class AugmentedBackend(cpu_attn.CPUAttentionBackend):
 
 
 def width_for(size: int, dtype: torch.dtype) -> int:
-    """Return the head size to which heads of ``size`` are widened.
+    """Return the head size to which heads of ``size`` are widened: the next one with room.
+
+    Where the kernel has matrix tiles for 16 bits (AMX), it has them for multiples of 32 only, which are then preferred.
 
     Raises:
         UnsupportedModelError: The kernel has none with room.
@@ -206,4 +217,5 @@ def width_for(size: int, dtype: torch.dtype) -> int:
             f"vLLM's attention on CPUs has no head size with room for {columns.count(dtype)} columns above {size}.",
             "Serve the model with the transformers engine.",
         )
-    return int(min(room))
+    tiled = [wide for wide in room if cpu_attn._get_attn_isa(dtype, 32, wide) == "amx"]
+    return int(min(tiled or room))
