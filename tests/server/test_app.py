@@ -43,7 +43,7 @@ def test_a_client_that_leaves_frees_its_place(stream: bool, http: httpx.Client, 
         if stream:
             with client.stream("POST", "/v1/chat/completions", json=body(stream=True)) as answer:
                 next(answer.iter_lines())
-                assert load(http)["running"] == 1
+                wait(lambda: load(http)["running"] == 1)
         else:
             client.post("/v1/chat/completions", json=body())
 
