@@ -13,7 +13,7 @@ from __future__ import annotations
 import queue
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import count
 
@@ -69,14 +69,14 @@ class Requests:
         return Request(prompt, steering, Sampling(max_tokens=ANSWER, ignore_eos=True))
 
 
-def rows(model: Model, requests: Requests, hold: Hold, turn: Turn, number: int, steered: bool) -> Callable[[], Tensor]:
-    """Return what lets a batch of so many rows take a step."""
-    batch = Batch(model.model, views(model.model), turn, number)
-    for row in range(number):
-        request = requests.next(PROMPT + row, steered)
+def served(model: Model, requests: Sequence[Request], hold: Hold, turn: Turn) -> Callable[[], Tensor]:
+    """Return what lets a batch of these requests take a step."""
+    batch = Batch(model.model, views(model.model), turn, len(requests))
+    for request in requests:
         answer = Answer(request, Ticket(lambda: None), lambda piece: None, model.tokenizer, Bytes(model.tokenizer), ())
         joining = Joining(model.model, hold.seams, turn, answer, Prefixes(0))
-        joining.read(PROMPT + row)
+        while joining.read(len(joining.ids))[1] is None:
+            pass
         batch.join(joining, 0)
 
     def step() -> Tensor:
@@ -155,7 +155,8 @@ def main() -> None:
             runs = {"transformers": own(model, requests, turn, number)}
             stack.enter_context(hold.on())
             for name in ("plain", "steered"):
-                runs[name] = rows(model, requests, hold, turn, number, name == "steered")
+                asked = [requests.next(PROMPT + row, name == "steered") for row in range(number)]
+                runs[name] = served(model, asked, hold, turn)
             interleave(store, case, {name: timed(run, clock) for name, run in runs.items()}, rounds, warmup=WARMUP)
     if chosen.clock == "thread":
         return

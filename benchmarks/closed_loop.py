@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from batching import CLOCKS, PROMPT, Requests, timed
+from batching import CLOCKS, PROMPT, Requests, served, timed
 from pairs import interleave
 from store import Rounds, machine, options
 from subject import MODEL
@@ -29,17 +29,9 @@ import boldface
 from boldface.attention.attach import Attachment
 from boldface.attention.geometry import geometry
 from boldface.engine.batching import Request
-from boldface.engine.batching.answer import Answer
-from boldface.engine.batching.batch import Batch
 from boldface.engine.batching.hold import Hold
-from boldface.engine.batching.joining import Joining
 from boldface.engine.batching.layer import Turn
-from boldface.engine.batching.ticket import Ticket
-from boldface.engine.batching.views import views
-from boldface.engine.batching.words import Bytes
-from boldface.engine.caches.blocks import Prefixes
 from boldface.engine.heads import select_heads
-from boldface.engine.model import Model
 from boldface.steering.levels import Levels
 from boldface.steering.plan import build_plan
 from boldface.steering.release import Release
@@ -59,25 +51,6 @@ ARMS: dict[str, dict[str, Any]] = {
 def closed(request: Request, how: dict[str, Any], rule: Rule) -> Request:
     """Return a request whose loop is closed, by the rule of the shipped profile."""
     return replace(request, steering=replace(request.steering, rule=rule, **how))
-
-
-def served(model: Model, requests: list[Request], hold: Hold, turn: Turn) -> Callable[[], Tensor]:
-    """Return what lets a batch of these requests take a step."""
-    batch = Batch(model.model, views(model.model), turn, len(requests))
-    for request in requests:
-        answer = Answer(request, Ticket(lambda: None), lambda piece: None, model.tokenizer, Bytes(model.tokenizer), ())
-        joining = Joining(model.model, hold.seams, turn, answer, Prefixes(0))
-        while joining.read(len(joining.ids))[1] is None:
-            pass
-        batch.join(joining, 0)
-
-    def step() -> Tensor:
-        logits = batch.step()
-        for row in batch.rows:
-            row.advance(0)
-        return logits
-
-    return step
 
 
 def generated(model: PreTrainedModel, request: Request, stack: ExitStack) -> Callable[[], Tensor]:

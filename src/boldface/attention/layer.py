@@ -87,6 +87,7 @@ class LayerSteering:
             return fused.decode(query, key, value, self._row_bias(0, key.shape[2]), scaling), None
         if (
             self._apart is not None
+            and self.record is None
             and not module.training
             and not (torch.is_grad_enabled() and any(one.requires_grad for one in (query, key, value)))
             and query.shape[2] == 1

@@ -10,9 +10,9 @@ import typer
 
 from boldface.cli import options
 from boldface.cli.failures import FAULTY
-from boldface.cli.prompt import Marking, read_file, read_messages, read_text
+from boldface.cli.prompt import Marking, read_file, read_prompt
 from boldface.emphasis.strength import resolve_strength
-from boldface.errors import BoldfaceError, CheckError
+from boldface.errors import CheckError
 
 if TYPE_CHECKING:
     from boldface.engine.model import Model
@@ -132,13 +132,8 @@ def diagnose(
     """
     from boldface.cli.generate import drawing, load
 
-    if messages is not None and (prompt is not None or file is not None or span or emphasise):
-        raise BoldfaceError(
-            "--messages stands alone: it brings its own text and emphasis.",
-            'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
-        )
     marking = Marking(dialect if markup else None, span or (), emphasise or (), occurrence)
-    asked = marking.apply(read_text(prompt, file)) if messages is None else read_messages(messages)
+    asked = read_prompt(prompt, file, messages, marking)
     resolve_strength(alpha=alpha, factor=factor, strength=strength)
     phases, drawn = options.phases(phase), drawing(sample, temperature, top_p)
     shots = [] if examples is None else _examples(examples)

@@ -183,14 +183,13 @@ def _request(
 ) -> Request:
     from boldface.evaluation.arms import DEFAULT, find_arm
     from boldface.evaluation.run import Request
-    from boldface.tasks.catalogue import PAPER, find_task
+    from boldface.tasks.catalogue import find_task, task_names
 
-    chosen = [name for word in words(tasks) for name in (PAPER if word == "paper" else [word])]
     wanted = [name for word in words(arms) for name in (DEFAULT if word == "default" else [word])]
     if "plain" not in wanted:
         wanted.insert(0, "plain")
     return Request(
-        tuple(find_task(name) for name in dict.fromkeys(chosen)),
+        tuple(find_task(name) for name in task_names(words(tasks))),
         tuple(find_arm(name) for name in dict.fromkeys(wanted)),
         rows,
         split,  # type: ignore[arg-type]

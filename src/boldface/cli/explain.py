@@ -12,7 +12,7 @@ import typer
 
 from boldface.cli import options
 from boldface.cli.generate import forced, load
-from boldface.cli.prompt import Marking, is_emphasised, read_file, read_messages, read_text
+from boldface.cli.prompt import Marking, is_emphasised, read_file, read_prompt
 from boldface.emphasis.strength import resolve_strength
 from boldface.errors import BoldfaceError
 
@@ -76,13 +76,8 @@ def explain(
 
     The model answers greedily, with and without the emphasis, unless an answer is given.
     """
-    if messages is not None and (prompt is not None or file is not None or span or emphasise):
-        raise BoldfaceError(
-            "--messages stands alone: it brings its own text and emphasis.",
-            'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
-        )
     marking = Marking(dialect if markup else None, span or (), emphasise or (), occurrence)
-    asked = marking.apply(read_text(prompt, file)) if messages is None else read_messages(messages)
+    asked = read_prompt(prompt, file, messages, marking)
     if not is_emphasised(asked):
         raise BoldfaceError("There is nothing to explain: no words are emphasised.", "Mark some: '**Be brief.**'.")
     if answer is not None and answer_file is not None:

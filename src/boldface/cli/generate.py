@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from boldface.cli import detecting, options
-from boldface.cli.prompt import Marking, Messages, is_emphasised, plain, read_messages, read_text
+from boldface.cli.prompt import Marking, Messages, is_emphasised, plain, read_prompt
 from boldface.emphasis.span import EmphasisedText
 from boldface.emphasis.strength import resolve_strength
 from boldface.errors import BoldfaceError, HeadError
@@ -74,12 +74,7 @@ def generate(
     Standard output holds nothing but the answer.
     """
     marking = Marking(dialect if markup else None, span or (), emphasise or (), occurrence)
-    asked = marking.apply(read_text(prompt, file)) if messages is None else read_messages(messages)
-    if messages is not None and (prompt is not None or file is not None or span or emphasise):
-        raise BoldfaceError(
-            "--messages stands alone: it brings its own text and emphasis.",
-            'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
-        )
+    asked = read_prompt(prompt, file, messages, marking)
     by = detecting.wanted(auto, detector)
     if by is None and compare:
         _check_emphasis(asked)

@@ -51,6 +51,25 @@ class Marking:
         return EmphasisedText(known.text, (*known.spans, *added))
 
 
+def read_prompt(
+    prompt: str | None, file: Path | None, messages: Path | None, marking: Marking
+) -> EmphasisedText | Messages:
+    """Return what is asked: a text with its emphasis, or a chat, which brings its own.
+
+    Raises:
+        BoldfaceError: When there is no prompt, or more than one, or it cannot be read.
+        EmphasisError: When something of its emphasis cannot be read or is not there.
+    """
+    if messages is None:
+        return marking.apply(read_text(prompt, file))
+    if prompt is not None or file is not None or marking.spans or marking.words:
+        raise BoldfaceError(
+            "--messages stands alone: it brings its own text and emphasis.",
+            'Emphasise inside the messages, for example "spans": [{"substring": "…"}].',
+        )
+    return read_messages(messages)
+
+
 def read_text(prompt: str | None, file: Path | None) -> str:
     """Return the prompt from the argument, a file or standard input (``-``, or nothing given and no terminal).
 

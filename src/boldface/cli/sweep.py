@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-import typer
-
-from boldface.cli import options
+from boldface.cli import options, sweep_options
 from boldface.cli.evaluate import DataFolder, Dtype, ProfileName, require_extra, words
 from boldface.errors import HeadError, MissingError, StrengthError, SweepError
 
@@ -19,250 +17,42 @@ if TYPE_CHECKING:
     from boldface.sweeps.questions import Questions
     from boldface.sweeps.space import Space
 
-TRIED, ASKED, COST, KEPT, SHOWN = "What is tried", "What is asked", "What it may cost", "What is kept", "What is shown"
-MINUTES = 30.0
-"""Of a sweep that is given neither minutes nor trials, and is no grid."""
-
-Strengths = Annotated[
-    str | None,
-    typer.Option(
-        "--strength",
-        metavar="LOW:HIGH",
-        help="Nats: a range, 1:6:6 for six values, or 1,2,4. One of strength, factor and alpha; default: a quarter to "
-        "twice the profile's.",
-        rich_help_panel=TRIED,
-    ),
-]
-Factors = Annotated[
-    str | None,
-    typer.Option("--factor", metavar="LOW:HIGH", help="The same as factors, as in 2:100.", rich_help_panel=TRIED),
-]
-Alphas = Annotated[
-    str | None,
-    typer.Option(
-        "--alpha", metavar="LOW:HIGH", help="The same as PASTA's alpha, as in 0.5:0.01.", rich_help_panel=TRIED
-    ),
-]
-HeadCounts = Annotated[
-    str | None,
-    typer.Option(
-        "--head-counts",
-        metavar="LOW:HIGH",
-        help="So many heads of largest gain (default: a sixteenth to all of the profile's).",
-        rich_help_panel=TRIED,
-    ),
-]
-Sparsity = Annotated[
-    str | None,
-    typer.Option(
-        "--sparsity",
-        metavar="LOW:HIGH",
-        help="The same as the part of the profile's heads that is left out, 0 to below 1.",
-        rich_help_panel=TRIED,
-    ),
-]
-Scopes = Annotated[
-    str, typer.Option("--scopes", metavar="all,answer", help="Which queries are steered.", rich_help_panel=TRIED)
-]
-Temperatures = Annotated[
-    str,
-    typer.Option(
-        "--temperatures", metavar="T,T", help="How evenly words are drawn; 0 is greedy.", rich_help_panel=TRIED
-    ),
-]
-SamplerName = Annotated[
-    Literal["tpe", "nsga2", "random", "grid"],
-    typer.Option("--sampler", help="Who proposes points; grid tries every one.", rich_help_panel=TRIED),
-]
-Ablation = Annotated[
-    Literal["heads", "alpha", "grain"] | None,
-    typer.Option(
-        "--ablation",
-        help="One of the paper's instead: by the number of heads, by alpha, or all heads, one layer and one head.",
-        rich_help_panel=TRIED,
-    ),
-]
-Tasks = Annotated[
-    str | None,
-    typer.Option(
-        "--tasks",
-        metavar="NAMES",
-        help="Tasks, with commas; 'paper' is its four (default: paper,neutral; of an ablation json).",
-        rich_help_panel=ASKED,
-    ),
-]
-Objectives = Annotated[
-    str | None,
-    typer.Option(
-        "--objectives",
-        metavar="NAMES",
-        help="What is weighed, the first decides: obedience, accuracy, fluency, divergence, latency, or TASK.METRIC "
-        "(default: the first four, as far as the tasks tell them).",
-        rich_help_panel=ASKED,
-    ),
-]
-Rows = Annotated[
-    int,
-    typer.Option(
-        "--rows", min=2, metavar="N", help="Validation rows of a task that points are chosen by.", rich_help_panel=ASKED
-    ),
-]
-Proof = Annotated[
-    int | None,
-    typer.Option(
-        "--proof",
-        min=2,
-        metavar="N",
-        help="Further validation rows, which say what the recommended point does (default: as many).",
-        rich_help_panel=ASKED,
-    ),
-]
-Confirm = Annotated[
-    int | None,
-    typer.Option(
-        "--confirm",
-        min=2,
-        metavar="N",
-        help="Ask it, plain and placebos N test rows in the end.",
-        rich_help_panel=ASKED,
-    ),
-]
-Settings = Annotated[
-    str,
-    typer.Option("--settings", metavar="raw,chat", help="Without, with, or both ways.", rich_help_panel=ASKED),
-]
-Variants = Annotated[
-    str, typer.Option("--variants", metavar="NAMES", help="Wordings of the prompts.", rich_help_panel=ASKED)
-]
-Batch = Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Most rows at once.", rich_help_panel=ASKED)]
-MostDivergence = Annotated[
-    float,
-    typer.Option(
-        "--most-divergence",
-        min=0,
-        metavar="NATS",
-        help="What may change, a token, where emphasis should change nothing.",
-        rich_help_panel=ASKED,
-    ),
-]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, metavar="N", help="Of the sampler and of random heads.", rich_help_panel=TRIED)
-]
-Minutes = Annotated[
-    float | None,
-    typer.Option(
-        "--minutes",
-        metavar="N",
-        help=f"All of it, loading and closing included (default: {MINUTES:g}, without --trials and for no grid).",
-        rich_help_panel=COST,
-    ),
-]
-Trials = Annotated[
-    int | None,
-    typer.Option(
-        "--trials", metavar="N", help="Most points of the study, whoever measured them.", rich_help_panel=COST
-    ),
-]
-WorkerCount = Annotated[
-    int,
-    typer.Option("--workers", min=1, metavar="N", help="Processes, each with a copy (Ray).", rich_help_panel=COST),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster to run them on.", rich_help_panel=COST),
-]
-Storage = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        metavar="FILE|URL",
-        help="Every point: a file, which machines may share, or a database (default: sweeps/MODEL.journal).",
-        rich_help_panel=KEPT,
-    ),
-]
-StudyName = Annotated[
-    str | None,
-    typer.Option("--study", metavar="NAME", help="One storage holds many (default: MODEL).", rich_help_panel=KEPT),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        metavar="FILE",
-        help="Every answer, JSON Lines, as evaluate writes them; one file a process (default: sweeps/MODEL.jsonl).",
-        rich_help_panel=KEPT,
-    ),
-]
-Write = Annotated[
-    Path | None,
-    typer.Option(
-        "--write",
-        metavar="PROFILE",
-        help="Write the recommended point into this profile file; a new one, or one that is there.",
-        rich_help_panel=KEPT,
-    ),
-]
-ForceWrite = Annotated[
-    bool,
-    typer.Option(
-        "--force-write",
-        help="Write it although the rows of its proof, or the test rows, speak against it.",
-        rich_help_panel=KEPT,
-    ),
-]
-Show = Annotated[
-    bool, typer.Option("--show", help="Show what the storage holds; no model is run.", rich_help_panel=SHOWN)
-]
-Report = Annotated[
-    Path | None, typer.Option("--report", metavar="FILE", help="Write the HTML page here.", rich_help_panel=SHOWN)
-]
-Markdown = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write all tables here.", rich_help_panel=SHOWN)
-]
-Plot = Annotated[
-    list[Path] | None,
-    typer.Option("--plot", metavar="FILE", help="Draw it, as .svg, .png or .pdf. Repeatable.", rich_help_panel=SHOWN),
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object instead of the tables.", rich_help_panel=SHOWN)
-]
-
 
 def sweep(
-    strength: Strengths = None,
-    factor: Factors = None,
-    alpha: Alphas = None,
-    head_counts: HeadCounts = None,
-    sparsity: Sparsity = None,
-    scopes: Scopes = "all,answer",
-    temperatures: Temperatures = "0",
-    sampler: SamplerName = "tpe",
-    ablation: Ablation = None,
-    seed: Seed = 0,
-    tasks: Tasks = None,
-    objectives: Objectives = None,
-    rows: Rows = 24,
-    proof: Proof = None,
-    confirm: Confirm = None,
-    settings: Settings = "raw",
-    variants: Variants = "original",
-    batch: Batch = 32,
-    most_divergence: MostDivergence = 0.3,
+    strength: sweep_options.Strengths = None,
+    factor: sweep_options.Factors = None,
+    alpha: sweep_options.Alphas = None,
+    head_counts: sweep_options.HeadCounts = None,
+    sparsity: sweep_options.Sparsity = None,
+    scopes: sweep_options.Scopes = "all,answer",
+    temperatures: sweep_options.Temperatures = "0",
+    sampler: sweep_options.SamplerName = "tpe",
+    ablation: sweep_options.Ablation = None,
+    seed: sweep_options.Seed = 0,
+    tasks: sweep_options.Tasks = None,
+    objectives: sweep_options.Objectives = None,
+    rows: sweep_options.Rows = 24,
+    proof: sweep_options.Proof = None,
+    confirm: sweep_options.Confirm = None,
+    settings: sweep_options.Settings = "raw",
+    variants: sweep_options.Variants = "original",
+    batch: sweep_options.Batch = 32,
+    most_divergence: sweep_options.MostDivergence = 0.3,
     data: DataFolder = None,
-    minutes: Minutes = None,
-    trials: Trials = None,
-    workers: WorkerCount = 1,
-    ray: RayAddress = None,
-    storage: Storage = None,
-    study: StudyName = None,
-    out: Out = None,
-    write: Write = None,
-    force_write: ForceWrite = False,
-    show: Show = False,
-    report: Report = None,
-    markdown: Markdown = None,
-    plot: Plot = None,
-    as_json: AsJson = False,
+    minutes: sweep_options.Minutes = None,
+    trials: sweep_options.Trials = None,
+    workers: sweep_options.WorkerCount = 1,
+    ray: sweep_options.RayAddress = None,
+    storage: sweep_options.Storage = None,
+    study: sweep_options.StudyName = None,
+    out: sweep_options.Out = None,
+    write: sweep_options.Write = None,
+    force_write: sweep_options.ForceWrite = False,
+    show: sweep_options.Show = False,
+    report: sweep_options.Report = None,
+    markdown: sweep_options.Markdown = None,
+    plot: sweep_options.Plot = None,
+    as_json: sweep_options.AsJson = False,
     profile: ProfileName = None,
     force_profile: options.ForceProfile = False,
     model: options.ModelName = "smollm2",
@@ -313,7 +103,7 @@ def sweep(
         if sampler == "grid":
             space.check_grid()
     gridded = ablation is not None or sampler == "grid"
-    budget = Budget(MINUTES if minutes is None and trials is None and not gridded else minutes, trials)
+    budget = Budget(sweep_options.MINUTES if minutes is None and trials is None and not gridded else minutes, trials)
     asked = _questions(
         tasks or ("json" if ablation else "paper,neutral"), rows, proof, confirm, settings, variants, batch, seed
     )
@@ -456,11 +246,10 @@ def _questions(
         TaskError: There is no such task, setting or wording.
     """
     from boldface.sweeps.questions import Questions
-    from boldface.tasks.catalogue import PAPER, find_task
+    from boldface.tasks.catalogue import find_task, task_names
 
-    chosen = [name for word in words(tasks) for name in (PAPER if word == "paper" else [word])]
     asked = Questions(
-        tuple(find_task(name) for name in dict.fromkeys(chosen)),
+        tuple(find_task(name) for name in task_names(words(tasks))),
         rows,
         proof or rows,
         confirm or 0,

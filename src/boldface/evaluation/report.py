@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from boldface.evaluation.arm import Arm
 from boldface.evaluation.arms import find_arm
@@ -17,6 +12,7 @@ from boldface.evaluation.details import COST, cost_table, metric_tables, pair_ta
 from boldface.evaluation.figures import Scatter, Whiskers, scatter, whiskers
 from boldface.evaluation.findings import Finding, findings
 from boldface.evaluation.numerals import written
+from boldface.evaluation.pages import flat_facts, templates
 from boldface.evaluation.quality import QUALITY
 from boldface.evaluation.record import Case
 from boldface.evaluation.results import Results
@@ -104,13 +100,7 @@ def render_html(results: Results, *, title: str | None = None) -> str:
         results: What was measured.
         title: Heading; None names the models.
     """
-    environment = Environment(
-        loader=PackageLoader("boldface.evaluation"),
-        autoescape=True,  # answers are texts of a model: nothing of them is trusted
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("boldface.evaluation")
     environment.globals |= {"kind_of": kind_of, "marks": MARKS, "kinds": KINDS, "certain": CERTAIN}
     return environment.get_template("report.html.jinja").render(page=page_of(results, title))
 
@@ -195,23 +185,12 @@ def _tuned(results: Results) -> list[Table]:
 
 
 def _made(results: Results) -> list[Source]:
-    sources = [Source(path.name, [], _flat(facts)) for path, facts in results.facts.items()]
+    sources = [Source(path.name, [], flat_facts(facts)) for path, facts in results.facts.items()]
     for number, session in enumerate(results.notes("session"), 1):
         facts = {name: value for name, value in session.items() if name not in ("key", "kind", "command")}
         command = session.get("command")
-        sources.append(Source(f"Session {number}", [str(command)] if command else [], _flat(facts)))
+        sources.append(Source(f"Session {number}", [str(command)] if command else [], flat_facts(facts)))
     return sources
-
-
-def _flat(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Facts by name; those inside others are called after both."""
-    found: list[tuple[str, str]] = []
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            found += [(f"{name}, {inner}", text) for inner, text in _flat(value)]
-        else:
-            found.append((name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
-    return found
 
 
 def _definitions() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from boldface.errors import TaskError
@@ -40,6 +41,11 @@ TASKS: dict[str, Task] = {task.name: task for module in _MODULES for task in mod
 
 PAPER = ("json", "pronouns", "wikibios", "counterfact")
 """The paper's four tasks, on open data."""
+
+
+def task_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of tasks once each, ``paper`` being the paper's four."""
+    return tuple(dict.fromkeys(one for name in names for one in (PAPER if name == "paper" else (name,))))
 
 
 def find_task(name: str) -> Task:

@@ -238,7 +238,7 @@ def make_profile(
     from boldface.profiling.learned import Learning
     from boldface.profiling.order import MULTI, Order
     from boldface.profiling.racing import Race
-    from boldface.tasks.catalogue import PAPER
+    from boldface.tasks.catalogue import task_names
     from boldface.tasks.data import Data
 
     require_extra()
@@ -247,14 +247,13 @@ def make_profile(
     check_places(place, kept)
     nats = resolve_strength(alpha=alpha, factor=factor, strength=strength)
     nats, where = DEFAULT_STRENGTH if nats is None else nats, scope or "all"
-    chosen = [one for word in words(tasks) for one in (PAPER if word == "paper" else [word])]
     budget = Budget(minutes, trials)
     order = Order(
         name=name or place.stem,
         method=method,
         strategy=strategy or (MULTI if method == "learned" else "intersection"),
         target=target,
-        tasks=tuple(dict.fromkeys(chosen)),
+        tasks=task_names(words(tasks)),
         settings=tuple(dict.fromkeys(words(settings))),  # type: ignore[arg-type]
         variants=tuple(dict.fromkeys(words(variants))),
         rows=rows,

@@ -99,7 +99,6 @@ class Joining:
                 kernel=seams[layer].kernel,
                 implementation=seams[layer].implementation,
                 route="auto",
-                record=self._masses.append,
                 levels=self._levels,
             )
             for layer in self.plan.gains
@@ -134,7 +133,7 @@ class Joining:
         measured = is_last and self._measures
         self._masses.clear()
         for layer in self._layers.values():
-            layer.route = "split" if measured else "auto"
+            layer.route, layer.record = ("split", self._masses.append) if measured else ("auto", None)
         logits = self._forward(start, stop)
         self._read = stop
         if not is_last:

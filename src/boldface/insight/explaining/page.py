@@ -11,9 +11,9 @@ from importlib import resources
 from textwrap import shorten
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from boldface.evaluation.pages import templates
 from boldface.insight.explaining.explanation import ExplainedHead, Explanation
 from boldface.insight.explaining.wording import (
     DIVERGENCES,
@@ -70,13 +70,7 @@ class Map:
 
 def render_html(told: Explanation) -> str:
     """Return the explanation as one self-contained HTML page."""
-    environment = Environment(
-        loader=PackageLoader("boldface.insight.explaining"),
-        autoescape=True,  # prompt and answer are nobody's markup
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("boldface.insight.explaining")
     environment.filters |= {"percent": percent, "nats": nats, "moved": moved, "seen": seen}
     environment.globals |= {"change": _change, "degree": degree, "changes": CHANGES, "divergences": DIVERGENCES}
     files = resources.files("boldface.insight.explaining") / "templates"
