@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("import_time", "null_law", "steering_cost", "memory", "routes", "sessions", "serve")
+SCRIPTS = ("import_time", "null_law", "steering_cost", "memory", "routes", "sessions", "serve", "closed_loop")
 
 
 def main() -> None:

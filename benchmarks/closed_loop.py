@@ -3,7 +3,7 @@
     python benchmarks/closed_loop.py --rounds 1=60 8=30 --dtype bfloat16
     python benchmarks/closed_loop.py --rounds 8=30 --threads 1 --clock thread    # on a busy machine
 
-``served N``: one token for each of N rows of a scheduler, of N lengths; ``generate``: one token of one prompt, by
+``served N``: one token for each of N rows of a scheduler, of N lengths; ``generated``: one token of one prompt, by
 transformers' own cache. The release has marks that are never reached, so that it measures and lifts at every token.
 """
 
@@ -94,14 +94,14 @@ def main() -> None:
     with torch.no_grad():
         for number, rounds in chosen.rounds.items():
             wanted = [requests.next(PROMPT + row, True) for row in range(number)]
-            if chosen.only in (case := f"served {number}"):
+            if chosen.only in (case := f"closed loop served {number}"):
                 with hold.on():
                     runs = {
                         name: timed(served(model, [closed(one, how, rule) for one in wanted], hold, turn), clock)
                         for name, how in ARMS.items()
                     }
                     interleave(store, case, runs, rounds, warmup=WARMUP)
-            if number == 1 and chosen.only in (case := "generate"):
+            if number == 1 and chosen.only in (case := "closed loop generated"):
                 with ExitStack() as stack:
                     models = {name: twin(model.model) for name in ARMS}
                     runs = {

@@ -9,8 +9,9 @@ A prompt is taken whose answer passes its check with the profile that ships for 
 or two (``diagnosis_faults.py``), and often something else is moved as well that does no harm. It is a case when the
 answer passes with the harmless part alone, and fails with any one fault alone; what is diagnosed is all of it together.
 Requests that no emphasis can make the model follow are cases too: a form that only examples show, and things that it
-does not do with examples either. The strengths and the thresholds were chosen on the faults of the validation split,
-but for the share from which on words found far off are not certain; the faults of the test split are others.
+does not do with examples either. Every diagnosis is given two examples and a right answer, which the model does not
+see: it shows that the check can be passed. The strengths and the thresholds were chosen on the faults of the validation
+split, but for the share from which on words found far off are not certain; the faults of the test split are others.
 
 ``plant`` keeps every answer in ``--out`` and asks none twice, so it goes on where it was stopped and runs through in
 seconds when only the diagnosis has changed; what was said of every case is written beside it.
@@ -188,6 +189,7 @@ def told(subjects: Subjects, store: Store, base: Base, put: Put, fault: str, cau
         max_new_tokens=put.room,
         seed=put.seed,
         examples=base.examples,
+        right=[base.right] if base.right else [],
         kept=Kept(store, put.subject),
         **put.drawing,
     )

@@ -41,6 +41,7 @@ class Base:
         room: Most tokens of an answer.
         chat: Whether it is a turn of a chat.
         examples: Other requests of its kind, answered.
+        right: A right answer to it, which no model is shown; empty where the data have none.
         example: The task's own example; None for requests of ours.
     """
 
@@ -51,6 +52,7 @@ class Base:
     room: int
     chat: bool
     examples: tuple[tuple[str, str], ...]
+    right: str = ""
     example: Example | None = None
 
 
@@ -64,7 +66,8 @@ def bases(task: str, data: Data, split: str, *, chat: bool) -> Iterator[Base]:
     for example in find_task(kind).examples(data, split, "original"):  # type: ignore[arg-type]
         if example.info.get("kind", "efficacy") == "efficacy":
             in_chat = chat and task == "which-wins"
-            yield Base(task, example.id, example.prompt, check(example), room, in_chat, shots, example)
+            right = example.target or ""
+            yield Base(task, example.id, example.prompt, check(example), room, in_chat, shots, right, example)
 
 
 def _fact(example: Example) -> Check:
@@ -179,8 +182,8 @@ def impossible(split: str, data: Data, rows: int, *, chat: bool) -> Iterator[tup
     for request in REQUESTS[split]:
         shots = tuple((_written(bio, request).text, request.answers(bio)) for bio in shown)
         for bio in people[:rows]:
-            check = request.check(bio)
-            yield Base(request.name, bio.key, _written(bio, request), check, 24, False, shots), request.cause
+            check, right = request.check(bio), request.answers(bio)
+            yield Base(request.name, bio.key, _written(bio, request), check, 24, False, shots, right), request.cause
 
 
 def _written(bio: Biography, request: Request) -> EmphasisedText:

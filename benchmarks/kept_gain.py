@@ -12,13 +12,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boldface.evaluation.record import Case
 from boldface.evaluation.results import Results
-from boldface.metrics.statistics import estimate
+from boldface.metrics.statistics import Estimate, estimate
 
 RESAMPLES = 4000
 
@@ -58,25 +59,63 @@ def columns(results: Results, case: Case, arms: Sequence[str], metric: str) -> N
     return np.array([[each[group] for each in scores] for group in both]).reshape(-1, len(arms))
 
 
-def line(title: str, cases: Sequence[NDArray[np.float64]]) -> str:
-    """Return a row of the table: means, the paired difference and the share, with their intervals."""
+class Between(NamedTuple):
+    """A figure and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Gain(NamedTuple):
+    """What some questions show of plain, an arm with a gain, and one that may keep it.
+
+    Attributes:
+        rows: Questions.
+        means: Of the three.
+        more: The third above plain.
+        kept: The share of the second's gain that the third keeps; None where that gain is not certain.
+    """
+
+    rows: int
+    means: tuple[Estimate, ...]
+    more: Between
+    kept: Between | None
+
+
+def gain(cases: Sequence[NDArray[np.float64]]) -> Gain:
+    """Return the figures of cases of (rows, 3) scores each, all rows counting alike."""
     rows = np.concatenate(cases)
-    means = [estimate(column) for column in rows.T]
+    means = tuple(estimate(column) for column in rows.T)
     dice = np.random.default_rng(0)
     again = np.zeros((RESAMPLES, rows.shape[1]))
     for each in cases:
         again += each[dice.integers(len(each), size=(RESAMPLES, len(each)))].sum(axis=1) / len(rows)
-    more, gain = again[:, 2] - again[:, 0], again[:, 1] - again[:, 0]
-    low, high = np.percentile(more, (2.5, 97.5))
-    cells = [f"{100 * one.mean:.1f} ± {100 * one.stderr:.1f}" for one in means]
-    cells.append(f"{100 * (means[2].mean - means[0].mean):+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]")
-    if np.percentile(gain, 2.5) > 0:
-        kept = (means[2].mean - means[0].mean) / (means[1].mean - means[0].mean)
-        low, high = np.percentile(more[gain > 0] / gain[gain > 0], (2.5, 97.5))
-        cells.append(f"{100 * kept:.0f} % [{100 * low:.0f}, {100 * high:.0f}]")
-    else:
-        cells.append("no certain gain")
-    return f"| {title} | {len(rows)} | {' | '.join(cells)} |"
+    plain, better, by = (one.mean for one in means)
+    more, above = again[:, 2] - again[:, 0], again[:, 1] - again[:, 0]
+    kept = None
+    if np.percentile(above, 2.5) > 0:
+        shares = more[above > 0] / above[above > 0]
+        kept = Between((by - plain) / (better - plain), *np.percentile(shares, (2.5, 97.5)).tolist())
+    return Gain(len(rows), means, Between(by - plain, *np.percentile(more, (2.5, 97.5)).tolist()), kept)
+
+
+def line(title: str, cases: Sequence[NDArray[np.float64]]) -> str:
+    """Return a row of the table: means, the paired difference and the share, with their intervals."""
+    found = gain(cases)
+    cells = [f"{100 * one.mean:.1f} ± {100 * one.stderr:.1f}" for one in found.means]
+    cells += [difference(found.more), share(found.kept)]
+    return f"| {title} | {found.rows} | {' | '.join(cells)} |"
+
+
+def difference(more: Between) -> str:
+    """Return a difference of shares in points of percent."""
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * one for one in more))
+
+
+def share(kept: Between | None) -> str:
+    """Return a share of a gain in percent."""
+    return "no certain gain" if kept is None else "{:.0f} % [{:.0f}, {:.0f}]".format(*(100 * one for one in kept))
 
 
 if __name__ == "__main__":

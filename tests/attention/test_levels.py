@@ -104,10 +104,12 @@ def test_scope_answer_is_reading_at_0():
     agree(got.flatten(0, 1), expected, plain)
 
 
-def test_whole_levels_are_open_loop_bit_by_bit():
+@pytest.mark.parametrize("target", [None, 0.5])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_whole_levels_are_open_loop_bit_by_bit(architecture, target):
     """Levels of 1 run what runs without levels, and an attachment that is off runs the plain model."""
-    model = tiny("llama")
-    batch = sample(model)
+    model = tiny(architecture)
+    batch = sample(model, target=target)
     with torch.no_grad(), Attachment(model, batch.plan, prompt=batch.prompt, levels=Levels([1.0] * 3)) as attachment:
         got = model(**batch.inputs(), use_cache=False).logits[batch.real]
         with attachment.off():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from boldface.attention import apart
 from boldface.attention.geometry import geometry
 from boldface.attention.routes import ROUTES
 from boldface.errors import RouteError
@@ -26,7 +27,7 @@ from boldface.testing.sample import steerings
 
 TARGET = 0.5
 READS_MASS = ("reference", "split", "auto")
-SMALL = ["llama", "mistral", "gemma3", "gpt_oss", "gptj", "deepseek_v3"]
+SMALL = ["llama", "mistral", "gemma3", "gpt_oss", "gptj", "qwen3_moe", "deepseek_v3"]
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 both_rules = pytest.mark.parametrize("rule", ["pasta", "flat"])
@@ -74,6 +75,17 @@ def test_decode_and_chunks_equal_prefill(architecture, chunks, rule):
     """Prefill, whole or in pieces, and token-by-token decoding give the logits of one forward."""
     model = tiny(architecture)
     notices_every_mutant(check_decode, model, "auto", sample(model, rule=rule, target=TARGET), chunks=chunks)
+
+
+@both_rules
+@pytest.mark.parametrize("share", [0, 1 << 20], ids=["two calls", "one call"])
+@pytest.mark.parametrize("architecture", ["llama", "gptj", "qwen3_moe"])
+def test_one_call_or_two(architecture, share, rule, monkeypatch):
+    """Single queries decode alike whether what is lifted goes into a call of its own, padded and not."""
+    monkeypatch.setattr(apart, "SHARE", share)
+    model = tiny(architecture)
+    for padding in (None, "left"):
+        notices_every_mutant(check_decode, model, "auto", sample(model, rule=rule, target=TARGET, padding=padding))
 
 
 @every_architecture

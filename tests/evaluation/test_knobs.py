@@ -31,6 +31,13 @@ def test_knobs_turn_what_they_say(profile):
     assert find_arm("steered:strength=2.5:heads=2").title == "steered, 2.5 nats, 2 heads"
 
 
+def test_closed_loops_go_together(profile):
+    """A target share and a gate beside each other, each what its own arm has."""
+    both = find_arm("gate=0.1:target=0.7:strength=2.5")
+    assert (both.gate, both.target) == (find_arm("gate=0.1").gate, find_arm("target=0.7").target)
+    assert aimed("steered:target=0.7", profile) == aimed("target=0.7", profile) != aimed("steered", profile)
+
+
 def test_head_sets_and_single_places(profile):
     """The largest positive gains at 1; one layer; one head."""
     assert aimed("pasta:heads=2", profile).gains == HeadGains.parse("L0H1, L0H2")
@@ -65,6 +72,12 @@ def test_noise_and_detectors_stand_behind_knobs(profile):
         "all-heads:heads=2",
         "spotlight:strength=2",
         "nobody:heads=2",
+        "steered:target=1",
+        "steered:gate=0",
+        "target=0.7:target=0.5",
+        "gate=0.1:gate=0.5",
+        "spotlight:target=0.5",
+        "plain:gate=0.1",
     ],
 )
 def test_knobs_that_turn_nothing_are_refused(name):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from boldface.server.inside_vllm import Emphasis
+from boldface.server.inside_vllm import OTHERS, Emphasis
 
 
 def test_a_server_that_cannot_read_emphasis_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_a_server_that_cannot_read_emphasis_does_not_start(monkeypatch: pytest.M
     assert message["message"].startswith("boldface: ")
 
 
-@pytest.mark.parametrize("path", ["/invocations", "/v1/responses"])
+@pytest.mark.parametrize("path", OTHERS)
 def test_emphasis_where_it_is_not_read_is_refused(path: str) -> None:
     """And a body without any passes."""
     sent: list[Any] = []

@@ -17,12 +17,21 @@ def draw(queries, keys, value_dim=8, dtype=torch.float32):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("value_dim", [8, 6])
 @pytest.mark.parametrize(
-    ("queries", "keys", "causal"), [(1, 9, False), (1, 70, False), (9, 9, True), (4, 9, False), (70, 70, True)]
+    ("queries", "keys", "causal", "lines"),
+    [
+        (1, 9, False, 1),
+        (1, 70, False, 1),
+        (2, 70, False, 1),
+        (2, 70, False, 2),
+        (9, 9, True, 1),
+        (4, 9, False, 1),
+        (70, 70, True, 1),
+    ],
 )
-def test_output_and_log_sum_exp_equal_the_oracle(queries, keys, causal, value_dim, dtype):
-    """Grouped queries, a row bias and the causal flag at once, with values narrower than keys."""
+def test_output_and_log_sum_exp_equal_the_oracle(queries, keys, causal, lines, value_dim, dtype):
+    """Grouped queries, a bias of all or of each and the causal flag at once, with values narrower than keys."""
     query, key, value = draw(queries, keys, value_dim, dtype)
-    bias = 3 * torch.randn(2, 6, 1, keys, generator=torch.Generator().manual_seed(1))
+    bias = 3 * torch.randn(2, 6, lines, keys, generator=torch.Generator().manual_seed(1))
     visible = torch.ones(1, 1, queries, keys, dtype=torch.bool)
     visible = visible.tril() if causal else visible
     expected, _ = reference.attend(query, key, value, visible, bias.expand(-1, -1, queries, -1).double(), scale=0.35)

@@ -92,7 +92,16 @@ def test_the_authors_file_comes_first(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("variant", "count", "place"), [("original", 10, 5), ("first", 10, 1), ("last", 10, 10), ("50 documents", 50, 25)]
+    ("variant", "count", "place"),
+    [
+        ("original", 10, 5),
+        ("first", 10, 1),
+        ("last", 10, 10),
+        ("30 documents", 30, 15),
+        ("50 documents", 50, 25),
+        ("first of 50", 50, 1),
+        ("last of 50", 50, 50),
+    ],
 )
 def test_real_rows(data: Data, variant: str, count: int, place: int):
     """Every variant has its number of documents, the gold one in its place; a right answer is found in it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -112,11 +114,35 @@ def test_what_passes_cannot_fail_in_a_worker(text):
     gate.check(request, HEADS)
     for start in range(8):
         prefix_keys.keys(said, 4).of(start, start + 2)
-    for dtype in (torch.float32, torch.bfloat16, torch.float16):
-        staging = Staging(Table(1, range(3), [0.125] * 3, range(6), dtype))
+    ranks = (range(3), range(6)), (range(3), range(3, 6)), (range(1, 3), range(6))
+    for dtype, (layers, heads) in product((torch.float32, torch.bfloat16, torch.float16), ranks):
+        staging = Staging(Table(1, layers, [0.125] * len(layers), heads, dtype))
         numbers = torch.tensor([4, 0, 6])[:, None].numpy()
         staging.stage([said], *numbers)
         assert staging.keys.isfinite().all() and staging.queries(0, 2).isfinite().all()
+
+
+PROTOCOLS = {
+    "openai.chat_completion": "ChatCompletionRequest",
+    "openai.completion": "CompletionRequest",
+    "speech_to_text.transcription": "TranscriptionRequest",
+    "speech_to_text.translation": "TranslationRequest",
+}
+
+
+@pytest.mark.parametrize("place", PROTOCOLS)
+def test_beams_with_a_steering_are_refused(monkeypatch, place):
+    """VLLM drops the arguments of a request that wants beams; without a steering it gets them."""
+    from vllm.exceptions import VLLMValidationError
+
+    from boldface.vllm import plugin
+
+    monkeypatch.setenv("BOLDFACE_VLLM", "1")
+    plugin.register()
+    asked = getattr(import_module(f"vllm.entrypoints.{place}.protocol"), PROTOCOLS[place]).model_construct
+    with pytest.raises(VLLMValidationError, match="Beams are not steered"):
+        asked(vllm_xargs={"boldface": "{}"}).to_beam_search_params(4, {})
+    assert asked(vllm_xargs={"other": 1}).to_beam_search_params(4, {}).max_tokens == 4
 
 
 def test_an_engine_outlives_bad_requests(engine, ask, llama, ours, cases):

@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from boldface.profiles.heads import HeadGains
 from boldface.vllm import wire
 
 pytestmark = pytest.mark.vllm
@@ -58,11 +61,18 @@ def test_plain_requests_are_what_they_are_without_the_plugin(apart, llama, reque
 
 
 @pytest.mark.slow
-def test_two_ranks_have_their_own_heads(apart, llama, requests, ours):
-    """Tensor parallelism: each rank steers its three of six heads."""
-    from types import SimpleNamespace
-
+@pytest.mark.parametrize("kind", ["tensor", "pipeline"])
+def test_two_ranks(apart, llama, requests, ours, kind):
+    """Each rank steers its three of six heads, or its one or two of three layers; prefixes are found again."""
     model = ours(llama)
-    answers = apart("1", llama, requests, options={"tensor_parallel_size": 2})
-    for case, (tokens, scores) in zip(requests, answers, strict=True):
-        assert model.off(case, SimpleNamespace(tokens=tokens, logprobs=scores)) < 1e-4
+    steered = next(case for case in requests if case.steering)
+    ends = [
+        replace(steered, steering=replace(steered.steering, gains=HeadGains({(layer, 0): 1.0, (layer, 5): -0.8})))
+        for layer in (0, model.layers - 1)
+    ]
+    asked = [*requests, *ends] * 2
+    answers = apart("1", llama, asked, options={f"{kind}_parallel_size": 2})
+    for case, (tokens, scores) in zip(asked, answers, strict=True):
+        said = SimpleNamespace(tokens=tokens, logprobs=scores)
+        assert model.off(case, said) < 1e-4
+        assert case.steering is None or model.off(case, said, steered=False) > 1e-3

@@ -82,6 +82,16 @@ Choices = Annotated[
     list[str] | None,
     typer.Option("--choice", metavar="ANSWER", help="An answer that is allowed; repeatable.", rich_help_panel=ABLE),
 ]
+Right = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--right",
+        metavar="ANSWER",
+        help="A right answer to this very prompt, which the model does not see: it shows that the check can be passed; "
+        "repeatable.",
+        rich_help_panel=ABLE,
+    ),
+]
 
 
 def diagnose(
@@ -121,6 +131,7 @@ def diagnose(
     examples: Examples = None,
     beginning: Beginning = "",
     choice: Choices = None,
+    right: Right = None,
     model: options.ModelName = "smollm2",
     cache: options.Cache = None,
     offline: options.Offline = None,
@@ -175,6 +186,7 @@ def diagnose(
             examples=shots,
             beginning=beginning,
             choices=choice or (),
+            right=right or (),
             watch=waiting.told,
             **drawn,
         )

@@ -1,4 +1,7 @@
-"""Knobs of an arm: another strength, fewer heads, another scope, drawn words: ``steered:strength=2.5:heads=40``."""
+"""Knobs of an arm: another strength, fewer heads, another scope, closed loops, drawn words.
+
+An example is ``steered:strength=2.5:heads=40``.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from boldface.emphasis.strength import MAX_STRENGTH
 from boldface.errors import TaskError
 from boldface.evaluation.arm import Arm
 
-KNOBS = ("strength", "heads", "only", "scope", "temperature")
-"""Nats; so many heads of largest gain; the only layer or head; ``all`` or ``answer``; how evenly words are drawn."""
+KNOBS = ("strength", "heads", "only", "scope", "target", "gate", "temperature")
+"""Nats; so many heads of largest gain; the only layer or head; ``all`` or ``answer``; the target share beyond which
+nothing is lifted; how plausible steered words have to be; how evenly words are drawn."""
 HOTTEST = 10.0
 _PLACE = re.compile(r"L\d{1,6}(H\d{1,6})?")
 
@@ -56,6 +60,8 @@ def _read(name: str, knob: str, value: str) -> tuple[Any, str]:
     number = _number(value)
     if knob == "strength" and abs(number) <= MAX_STRENGTH:
         return number, f"{number:g} nats"
+    if knob in ("target", "gate") and 0 < number < 1:
+        return number, f"{knob} {number:g}"
     if knob == "temperature" and 0 <= number <= HOTTEST:
         return number, f"temperature {number:g}" if number else "greedy"
     hint = {
@@ -63,6 +69,8 @@ def _read(name: str, knob: str, value: str) -> tuple[Any, str]:
         "heads": "How many heads, from 1.",
         "only": "A layer such as L12, or a head such as L12H7.",
         "scope": "all or answer.",
+        "target": "A share between 0 and 1.",
+        "gate": "A share between 0 and 1.",
         "temperature": f"From 0, which is greedy, to {HOTTEST:g}.",
     }[knob]
     raise TaskError(f"{name!r} cannot have {knob} {value!r}.", hint)
@@ -81,6 +89,10 @@ def _check(arm: Arm, name: str, fields: dict[str, Any]) -> None:
         raise TaskError(f"{arm.name!r} steers nothing, so {name!r} would be the same.", "Leave its knobs out.")
     if arm.rule == "share" and "strength" in fields:
         raise TaskError(f"{arm.name!r} finds its strength itself.", "Write for example spotlight=0.3.")
+    if arm.rule == "share" and "target" in fields:
+        raise TaskError(f"{arm.name!r} has a target share of its own.", "Write for example spotlight=0.3.")
+    if odd := [knob for knob in ("target", "gate") if knob in fields and getattr(arm, knob) is not None]:
+        raise TaskError(f"{name!r} says {odd[0]} twice.", "Say it once.")
     if arm.heads == "all" and "top" in fields:
         raise TaskError(f"All heads of {arm.name!r} have the same gain, so none are the largest.", "Write only=L12.")
     if "only" in fields and "top" in fields:

@@ -32,11 +32,19 @@ from boldface.server.limits import RequestLimits
 from boldface.server.reading import Reading
 from boldface.server.service import MOST_READS
 from boldface.server.vllm_bodies import Served, understood
-from boldface.vllm.plugin import SWITCH, is_on
+from boldface.vllm.plugin import SWITCH, in_force
 
 PROFILES, POLICY = "BOLDFACE_VLLM_PROFILES", "BOLDFACE_VLLM_POLICY"
 CHATS, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
-OTHERS = ("/invocations", "/v1/chat/completions/batch", "/v1/responses", "/v1/messages")
+OTHERS = (
+    "/invocations",
+    "/v1/chat/completions/batch",
+    "/v1/responses",
+    "/v1/messages",
+    "/generative_scoring",
+    "/v1/systemone",
+    *(f"/v1/{kind}/render" for kind in ("chat/completions", "completions", "responses", "messages")),
+)
 """Where vLLM takes texts too, and emphasis is refused."""
 HEADER = b"x-boldface"
 """Header of an answer that tells, as JSON, how many tokens were emphasised and what was refused."""
@@ -93,12 +101,12 @@ class Emphasis:
         """Read what requests with emphasis are read by.
 
         Raises:
-            MissingError: The plugin is not installed, or not switched on.
+            MissingError: The plugin is not installed, not switched on, or vLLM did not load it.
             BoldfaceError: The model, a profile or the policy cannot be read.
         """
         check_plugin()
-        if not is_on():
-            raise MissingError("The plugin is not switched on.", f"Set {SWITCH}=1 for vLLM.")
+        if not in_force():
+            raise MissingError("The plugin is not in force.", f"Set {SWITCH}=1 for vLLM; its log says if that failed.")
         self._served = await asyncio.to_thread(_served, state.vllm_config.model_config, state.args)
         self._keys = _keys(state.args)
 

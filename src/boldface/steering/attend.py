@@ -92,13 +92,13 @@ def _attend_cpu(
     flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     shape, kv_heads = query.shape, key.shape[1]
     groups = shape[1] // kv_heads
-    grouped = shape[2] == 1 and groups > 1 and query.dtype.itemsize == 2 and not causal
-    if not grouped or bias is None or bias.shape[1] == 1:
+    grouped = shape[2] <= 2 and groups > 1 and query.dtype.itemsize == 2 and not causal
+    if not grouped or bias is None or bias.shape[1:3] != shape[1:3]:
         output, lse = flash(query, key, value, 0.0, causal, attn_mask=bias, scale=scale)
         return output, lse
-    # One query with 16 bits: the heads of a group as queries of one head are six times as fast.
-    query = query.reshape(shape[0], kv_heads, groups, shape[3])
-    bias = bias.reshape(bias.shape[0], kv_heads, groups, -1)
+    # One query with 16 bits, or two: the heads of a group as queries of one head are six times as fast.
+    query = query.reshape(shape[0], kv_heads, -1, shape[3])
+    bias = bias.reshape(bias.shape[0], kv_heads, query.shape[2], -1)
     output, lse = flash(query, key, value, 0.0, False, attn_mask=bias, scale=scale)
     return output.reshape(*shape[:3], -1), lse.reshape(shape[:3])
 

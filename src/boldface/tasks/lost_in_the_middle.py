@@ -24,7 +24,16 @@ _HEAD = (
     "Write a high-quality answer for the given question using only the provided search results "
     "(some of which might be irrelevant).\n\n"
 )
-_PLACES = {"original": (10, 4), "first": (10, 0), "last": (10, 9), "20 documents": (20, 9), "50 documents": (50, 24)}
+_PLACES = {
+    "original": (10, 4),
+    "first": (10, 0),
+    "last": (10, 9),
+    "20 documents": (20, 9),
+    "30 documents": (30, 14),
+    "50 documents": (50, 24),
+    "first of 50": (50, 0),
+    "last of 50": (50, 49),
+}
 """Variant to number of documents and place of the gold one, counted from 0."""
 
 
@@ -136,7 +145,8 @@ TASK = Task(
     title="Lost in the middle",
     says="A question and ten documents, one of which answers it; that one is emphasised (Liu et al. 2023, their "
     "prompt). An answer ends with its line, or after 48 tokens. Variants: original has it fifth of ten, first and "
-    "last have it there, 20 documents tenth of twenty, 50 documents the 25th of fifty. "
+    "last have it there, 20, 30 and 50 documents tenth of twenty, 15th of thirty and 25th of fifty, first of 50 and "
+    "last of 50 at the ends of fifty. "
     "Where the authors' retrieved documents are not in the data folder, the others are paragraphs that answer other "
     "questions, which is easier than theirs; every example says which (retrieved or assembled).",
     metrics=(

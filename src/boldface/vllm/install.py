@@ -78,11 +78,14 @@ def _heads(worker: Any) -> Heads:
 
 _CORE, _HASHES = "vllm.v1.engine.core", "vllm.v1.core.kv_cache_utils"
 _INPUT, _API = "vllm.v1.engine.input_processor", "vllm.entrypoints.openai"
+_SPEECH = "vllm.entrypoints.speech_to_text"
 
 _WRAPPERS = {
     Seam(_INPUT, "InputProcessor.process_inputs", ("self", "request_id", "prompt", "params")): _admit,
     Seam(f"{_API}.chat_completion.protocol", "ChatCompletionRequest.to_beam_search_params", ("self",)): _beams,
     Seam(f"{_API}.completion.protocol", "CompletionRequest.to_beam_search_params", ("self",)): _beams,
+    Seam(f"{_SPEECH}.transcription.protocol", "TranscriptionRequest.to_beam_search_params", ("self",)): _beams,
+    Seam(f"{_SPEECH}.translation.protocol", "TranslationRequest.to_beam_search_params", ("self",)): _beams,
     Seam(_CORE, "EngineCore.preprocess_add_request", ("self", "request")): _check,
     Seam(_CORE, "EngineCore._initialize_kv_caches", ("self", "vllm_config")): _ask_workers,
     Seam(_HASHES, "_gen_prompt_embeds_extra_hash_keys", ("request", "start_token_idx", "end_token_idx")): _key,

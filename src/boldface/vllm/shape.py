@@ -30,11 +30,6 @@ def check(text: object, prompt: int, heads: Heads) -> Steering:
             "Rule 'share' needs the mass on the emphasis before its bias, which vLLM's kernels do not give.",
             "Choose the rule pasta or flat, or the transformers engine.",
         )
-    if steering.target is not None:
-        raise RouteError(
-            "The profile has a target share, which needs the mass on the emphasis, and vLLM's kernels do not give it.",
-            "Name heads without a profile, or use the transformers engine.",
-        )
     check_heads(steering.gains, heads)
     for span in steering.spans:
         if span.end > prompt:

@@ -36,7 +36,7 @@ class Staging:
         self._table = table
         self.keys: Tensor | None = None
         self._rows: dict[int | None, Tensor] = {}
-        self._queries: dict[int | None, Tensor] = {}
+        self._queries: dict[int | None, tuple[Tensor, ...]] = {}
         self._first, self._positions = np.zeros((2, 0), dtype=np.int64)
 
     def stage(self, texts: Sequence[str | None], prompts: Numbers, computed: Numbers, counts: Numbers) -> None:
@@ -93,7 +93,7 @@ class Staging:
         if len(rows) * table.shape[0] * table[0, 0].numel() > _AT_ONCE:
             return table[layer].index_select(0, rows)
         if window not in self._queries:
-            self._queries[window] = table.index_select(1, rows)
+            self._queries[window] = table.index_select(1, rows).unbind()
         return self._queries[window][layer]
 
 

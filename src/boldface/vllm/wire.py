@@ -43,8 +43,8 @@ KEY = "boldface"
 """Name of the argument."""
 
 VERSION = 1
-LONGEST = 1 << 20
-"""Characters that the text may have."""
+LONGEST = 1 << 18
+"""Characters that the text may have: thousands of heads and of spans, which are read in half a second."""
 _KEPT = 1 << 14
 """Characters of heads up to which they are kept once they are read."""
 

@@ -10,13 +10,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from boldface.attention import materialised
 from boldface.attention.attach import Attachment
 from boldface.attention.geometry import geometry
+from boldface.attention.watch import last_query
 from boldface.emphasis.tokens import EncodedPrompt
 from boldface.engine.batching import Request, Sampling, Scheduler
 from boldface.engine.model import Model
 from boldface.profiles.heads import HeadGains
+from boldface.steering.levels import Levels
 from boldface.steering.plan import Steering, build_plan
+from boldface.steering.release import Released
 
 GAINS = HeadGains({(0, 1): 1.0, (1, 2): 0.5, (1, 3): -1.0, (0, 0): 0.3})
 TIE = 1e-3
@@ -90,6 +94,40 @@ def same(model, wanted, got, expected, tie=TIE):
     return bool(best[0] - best[1] < tie)
 
 
+def minding(model, wanted):
+    """The greedy answer to a released request, by the oracle in one whole forward a token.
+
+    Masses are read from the probabilities, and the levels that follow from them are given to the next forward.
+
+    Returns:
+        The tokens, the level of the query that reads each, and the mass that each such query but the last found.
+    """
+    prompt, ids = list(wanted.prompt.ids), []
+    levels, found, released = [], [], Released(wanted.steering.release)
+    plan = build_plan([wanted.steering], [len(prompt)], geometry(model.model).heads)
+    while len(ids) < wanted.sampling.max_tokens:
+        masses = []
+
+        def watch(call, masses=masses):
+            weights = materialised.weights(last_query(call), steered=False)[0, :, 0]
+            emphasised = (plan.nats[0] > 0).nonzero().flatten()
+            masses.append(weights[plan.gains[call.layer][0] > 0][:, emphasised].sum(-1))
+
+        fixed = Levels([1.0])
+        fixed.enter = lambda *_: None
+        fixed.current = torch.tensor([[1.0] * len(prompt) + levels])
+        whole = torch.tensor([prompt + ids])
+        with torch.no_grad(), Attachment(model.model, plan, route="reference", watch=watch, levels=fixed):
+            logits = model.model(whole, use_cache=False).logits[0, -1]
+        if ids:
+            found.append(float(torch.cat(masses).mean()))
+            levels.append(released.take(found[-1]))
+        else:
+            levels.append(1.0)
+        ids.append(int(logits.argmax()))
+    return tuple(ids), levels, found
+
+
 @pytest.fixture(scope="session")
 def byte_model(byte_llama):
     """The byte model."""
@@ -106,7 +144,7 @@ def tools(byte_llama):
         read=partial(read, twin),
         alone=partial(alone, twin),
         same=partial(same, twin),
-        of=SimpleNamespace(read=read, alone=alone, same=same),
+        of=SimpleNamespace(read=read, alone=alone, same=same, minding=minding),
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from boldface.attention import apart
 from boldface.emphasis.span import TokenSpan
 from boldface.engine.batching.answer import Answer
 from boldface.engine.batching.batch import Batch
@@ -14,11 +17,13 @@ from boldface.engine.batching.bias import Group
 from boldface.engine.batching.hold import Hold
 from boldface.engine.batching.joining import Joining
 from boldface.engine.batching.layer import Turn
+from boldface.engine.batching.raised import Raised
 from boldface.engine.batching.ticket import Ticket
 from boldface.engine.batching.views import View, views
 from boldface.engine.batching.words import Bytes
 from boldface.engine.caches.blocks import Prefixes
 from boldface.engine.model import Model
+from boldface.errors import RouteError
 from boldface.testing.models import ARCHITECTURES, tiny
 from boldface.testing.sample import signed_gains
 
@@ -28,13 +33,18 @@ STEPS = 14
 SPANS = {
     "early": (TokenSpan(1, 3, 4.0),),
     "late": (TokenSpan(4, 6, -2.0), TokenSpan(9, 11, 3.0)),
+    "several": (TokenSpan(1, 3, 4.0), TokenSpan(5, 7, 1.5)),
     "plain": (),
     "first": (TokenSpan(0, 1, 2.0),),
 }
-LENGTHS = {"early": 4, "late": 13, "plain": 9, "first": 1}
+LENGTHS = {"early": 4, "late": 13, "several": 9, "plain": 9, "first": 1}
+TARGETS = {"late": 0.6, "several": 0.5, "early": 0.8}
+"""Target shares of rows that have one; others are open loops beside them."""
+CAPPED = ["gemma2"]
+"""Where no kernel tells how much attention there is: scores are soft-capped."""
 
 
-def run(model, tools, names, leaves=(), *, chunk=5):
+def run(model, tools, names, leaves=(), *, chunk=5, targets=TARGETS):
     """Let rows join one after the other, take steps, and leave; return what each got, and its tokens."""
     turn = Turn()
     hold, generator = Hold(model, turn), torch.Generator().manual_seed(1)
@@ -48,6 +58,7 @@ def run(model, tools, names, leaves=(), *, chunk=5):
                 name = names[number]
                 tokens = torch.randint(1, 64, (LENGTHS[name] + STEPS + 1,), generator=generator).tolist()
                 request = tools.request(tokens[: LENGTHS[name]], SPANS[name], gains=gains, max_tokens=99)
+                request = aiming(request, targets.get(name))
                 wanted[name] = request, tokens[LENGTHS[name] :]
                 answer = Answer(request, Ticket(lambda: None), got.get, model.tokenizer, Bytes(model.tokenizer), ())
                 joining, logits = Joining(model.model, hold.seams, turn, answer, Prefixes(0)), None
@@ -68,6 +79,11 @@ def run(model, tools, names, leaves=(), *, chunk=5):
     return {name: (torch.stack(rows).float(), *wanted[name]) for name, rows in got.items()}
 
 
+def aiming(request, target):
+    """The request with a target share."""
+    return replace(request, steering=replace(request.steering, target=target))
+
+
 def hold_heads(hold, model):
     """Query heads of every layer."""
     return {layer: model.geometry.layers[layer].heads for layer in hold.seams}
@@ -86,8 +102,28 @@ def furthest(model, tools, answers):
 def test_rows_get_what_they_get_alone(byte_llama, tools, architecture):
     """Whatever stands beside a row, and however far its window has moved."""
     model = Model(tiny(architecture), byte_llama[1])
-    answers = run(model, tools, ["late", "early", "plain", "first"], leaves=["early"])
+    answers = run(model, tools, ["late", "early", "plain", "first"], leaves=["early"], targets={})
     assert furthest(model, tools, answers) < 2e-5
+
+
+@pytest.mark.parametrize("share", [0, apart.SHARE], ids=["two calls", "one call"])
+@pytest.mark.parametrize("architecture", [name for name in BATCHED if name not in CAPPED])
+def test_rows_mind_themselves_as_alone(byte_llama, tools, architecture, share, monkeypatch):
+    """Target shares, of one strength and of several, beside an open loop and a plain row, behind windows and sinks."""
+    monkeypatch.setattr(apart, "SHARE", share)
+    model = Model(tiny(architecture), byte_llama[1])
+    answers = run(model, tools, ["late", "several", "early", "plain", "first"], leaves=["early"])
+    assert furthest(model, tools, answers) < 2e-5
+    for name in TARGETS:
+        got, request, tokens = answers[name]
+        assert furthest(model, tools, {name: (got, aiming(request, None), tokens)}) > 1e-3
+
+
+@pytest.mark.parametrize("architecture", CAPPED)
+def test_capped_scores_are_no_target(byte_llama, tools, architecture):
+    """By name, before anything is answered wrongly."""
+    with pytest.raises(RouteError, match="No kernel tells"):
+        run(Model(tiny(architecture), byte_llama[1]), tools, ["late"])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +153,26 @@ def test_the_law_sees_mutants(byte_llama, tools, architecture, mutant, monkeypat
                 group.table[:, slot, :, first : position + 1] = gain[..., None]
 
         monkeypatch.setattr(Group, "write", stays)
-    answers = run(model, tools, ["late", "early", "plain", "first"])
+    answers = run(model, tools, ["late", "early", "plain", "first"], targets={})
+    assert furthest(model, tools, answers) > 1e-3
+
+
+@pytest.mark.parametrize("mutant", ["half the share", "one strength", "whole view"])
+@pytest.mark.parametrize("architecture", ["gemma3", "gpt_oss"])
+def test_the_law_of_targets_sees_mutants(byte_llama, tools, architecture, mutant, monkeypatch):
+    """A batch that aims at another share, lifts all keys alike, or sees past its window, breaks the law."""
+    model, write = Model(tiny(architecture), byte_llama[1]), Raised.write
+    if mutant == "whole view":
+        monkeypatch.setattr(View, "first", lambda view, position: 0)
+    else:
+
+        def wrongly(raised, slot, plan, *args):
+            share = None if plan.target is None else plan.target / 2
+            wrong = replace(plan, target=share) if mutant == "half the share" else replace(plan, varied=None)
+            return write(raised, slot, wrong, *args)
+
+        monkeypatch.setattr(Raised, "write", wrongly)
+    answers = run(model, tools, ["late", "several", "early"])
     assert furthest(model, tools, answers) > 1e-3
 
 

@@ -6,20 +6,13 @@ import time
 from dataclasses import replace
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from boldface.attention import materialised
-from boldface.attention.attach import Attachment
-from boldface.attention.geometry import geometry
-from boldface.attention.watch import last_query
 from boldface.emphasis.span import CharSpan, EmphasisedText, TokenSpan
 from boldface.engine.batching import hold
 from boldface.errors import RouteError
-from boldface.steering.levels import Levels
-from boldface.steering.plan import build_plan
-from boldface.steering.release import Release, Released
+from boldface.steering.release import Release
 
 IDS = list(b"In the beginning was the word, and the word was bold.")
 SPANS = (TokenSpan(17, 25, 4.6),)
@@ -31,36 +24,6 @@ def closed(request, ids=IDS, spans=SPANS, *, target=None, release=None, **option
     """A request with a target share or a release."""
     open_loop = request(ids, spans, **options)
     return replace(open_loop, steering=replace(open_loop.steering, target=target, release=release))
-
-
-def minding(model, wanted):
-    """The greedy answer to a request, by the oracle in one whole forward a token, and the level of every query of it.
-
-    Masses are read from the probabilities, and the levels that follow from them are given to the next forward.
-    """
-    prompt, ids = list(wanted.prompt.ids), []
-    levels, released = [], Released(wanted.steering.release)
-    plan = build_plan([wanted.steering], [len(prompt)], geometry(model.model).heads)
-    while len(ids) < wanted.sampling.max_tokens:
-        masses = []
-
-        def watch(call, masses=masses):
-            weights = materialised.weights(last_query(call), steered=False)[0, :, 0]
-            emphasised = (plan.nats[0] > 0).nonzero().flatten()
-            masses.append(weights[plan.gains[call.layer][0] > 0][:, emphasised].sum(-1))
-
-        fixed = Levels([1.0])
-        fixed.enter = lambda *_: None
-        fixed.current = torch.tensor([[1.0] * len(prompt) + levels])
-        whole = torch.tensor([prompt + ids])
-        with torch.no_grad(), Attachment(model.model, plan, route="reference", watch=watch, levels=fixed):
-            logits = model.model(whole, use_cache=False).logits[0, -1]
-        if ids:
-            levels.append(released.take(float(torch.cat(masses).mean())))
-        else:
-            levels.append(1.0)
-        ids.append(int(logits.argmax()))
-    return tuple(ids), levels
 
 
 @st.composite
@@ -118,7 +81,7 @@ def test_releases_are_as_written(byte_model, tools, serve, rule, target):
     prompt = EmphasisedText(bytes(IDS).decode(), (CharSpan(17, 25, 4.6),))
     ids = byte_model.encode(prompt, raw=True, strength=4.6).ids
     one = closed(tools.request, ids, rule=rule, target=target, release=MARKS, max_tokens=24)
-    expected, levels = minding(byte_model, one)
+    expected, levels, _ = tools.of.minding(byte_model, one)
     switched = [level for level, before in zip(levels[1:], levels, strict=False) if level != before]
     assert switched[:2] == [0.0, 1.0]
     kinds = [replace(one, steering=replace(one.steering, release=None)), tools.request(ids, max_tokens=24)]

@@ -175,9 +175,10 @@ def test_a_model_is_not_blamed_without_a_fair_trial(model, known, force, says):
 
 def test_a_forced_answer_that_is_cut_is_no_certainty(model, known):
     """It might have gone on to be right."""
-    found = find(model, known, Contains("never this"), examples=[("Bo?", "never this")])
-    assert (found.causes, found.certain) == (("model",), False)
-    assert "Every forced answer was cut." in found.facts
+    for given in ({"examples": [("Bo?", "never this")]}, {"examples": [("Bo?", "no")], "right": ["never this"]}):
+        found = find(model, known, Contains("never this"), **given)
+        assert (found.causes, found.certain) == (("model",), False)
+        assert "Every forced answer was cut." in found.facts
 
 
 def test_who_is_forced_has_room_for_the_right_answer(model, known):

@@ -39,6 +39,19 @@ def test_a_choice_passes_as_it_would_be_written(model, known, prompt, written):
     assert Force([("Bo?", written)]).can_pass(model, setting, check)
 
 
+def test_right_answers_force_nothing(model, known):
+    """They show that the check can be passed, to the letter, and how much room that takes."""
+    setting = Setting(parse("Who is **Ann**?"), choose(model, known))
+    check = Called(lambda answer: answer == "Ann, a nurse", "to the letter")
+    given = Force(SHOTS, right=("Ann, a nurse",))
+    assert [way.says for way in given.ways] == [way.says for way in Force(SHOTS).ways]
+    assert given.room(model) == TIMES * len("Ann, a nurse") > Force(SHOTS).room(model)
+    assert given.can_pass(model, setting, check)
+    assert not Force(SHOTS).can_pass(model, setting, check)
+    with pytest.raises(CheckError, match="no text"):
+        Force(right=(7,))
+
+
 def test_an_example_is_a_pair():
     """Of texts."""
     with pytest.raises(CheckError, match="no pair"):

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+import boldface
 from boldface.engine.scoring import continuation_logprobs, mean_logprob
-from boldface.engine.steer import lay_out
+from boldface.engine.steer import lay_out, prepare
 from boldface.insight.explaining import without
 from boldface.insight.explaining.slopes import slopes
 from boldface.insight.explaining.without import Without
@@ -83,6 +84,22 @@ def test_parts_are_no_larger_than_may_be(model, prepared_for, answer, monkeypatc
         left.nobody()
         found.append([score for part in left.parts for score in left.each(part)])
     assert found[0] == pytest.approx(found[1], abs=1e-4)
+
+
+def test_effects_of_a_real_model(smollm2):
+    """Whatever library multiplies, and what is shared and kept, they are those of forwards from scratch."""
+    heads = {(0, 1): 0.3, (4, 7): 0.7, (8, 1): -1.1, (8, 2): 0.7, (20, 8): 1.2, (29, 0): 1.2}
+    model = boldface.Model(*smollm2)
+    facts = "Mary is a nurse in Ohio, and her brother builds boats. " * 3
+    prepared = prepare(model.model, model.tokenizer, [f"**Answer as JSON.** {facts}"], chat=True, heads=heads)
+    answer = model.tokenizer('{"name": "Mary", "occupation": "nurse"}').input_ids
+    gains, left = prepared.steerings[0].gains, Without(model, prepared, answer)
+    whole = likelihood(model, prepared, answer, gains)
+    assert left.nobody() == pytest.approx(whole, abs=2e-4)
+    scores = {head: score for part in left.parts for head, score in zip(part, left.each(part), strict=True)}
+    for head, score in scores.items():
+        assert score == pytest.approx(likelihood(model, prepared, answer, gains - HeadGains([head])), abs=2e-4)
+    assert max(abs(score - whole) for score in scores.values()) > 0.1
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])

@@ -60,6 +60,11 @@ class Group:
 
     def write(self, slot: int, seat: Seat) -> None:
         """Write the bias of one row."""
+        self._write(slot, seat)
+        if self.raised is not None:
+            self.raised.both[:, slot, :, 0] = self.table[:, slot]
+
+    def _write(self, slot: int, seat: Seat) -> None:
         plan, position, level = seat
         first, lines = self.view.first(position), self.table[:, slot]
         lines.fill_(-torch.inf)
@@ -96,7 +101,7 @@ class Group:
         index = line * capacity + step.positions[None, :, None]
         self.table.view(-1).index_copy_(0, index.flatten(), self.lifted[:, :rows].flatten())
         if self.raised is not None:
-            self.raised.step(index.flatten(), rows)
+            self.raised.step(line, step.positions, self.lifted[:, :rows])
         if self.view.size is not None:
             for slot, seat in enumerate(seats):
                 if self.view.first(seat.position) > 0:
@@ -174,7 +179,7 @@ class Biases:
         shown = step.rows, step.columns
         if self._apart is None or self._apart[0] != shown:
             lines = {
-                layer: group.raised.of(index, group.table, step, partial(self._shaped, layer), self.tally)
+                layer: group.raised.of(index, step, partial(self._shaped, layer), self.tally)
                 for group in self._groups
                 if group.raised is not None
                 for index, layer in enumerate(group.layers)

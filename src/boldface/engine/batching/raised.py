@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boldface.attention.apart import HIDDEN, NEVER, Apart
+from boldface.attention.apart import HIDDEN, NEVER, Apart, goes_together
 from boldface.engine.batching.slots import Step
 from boldface.steering.plan import Plan
 from boldface.steering.tally import Tally
@@ -31,8 +31,8 @@ class Raised:
     """The lifted keys of a group of layers.
 
     Attributes:
-        lifted: (layers, slots, heads, capacity) 0 at lifted keys, :data:`HIDDEN` elsewhere.
-        emphasised: The same without generated keys.
+        both: (layers, slots, heads, 2, capacity) the group's table, and 0 at lifted keys, :data:`HIDDEN` elsewhere.
+        emphasised: (layers, slots, heads, capacity) the latter without generated keys.
         nats: (layers, slots, heads, capacity) how far every key is lifted at most.
         own: (layers, slots, heads) how far a generated key is.
         most: (layers, slots, heads) nats of the whole lift.
@@ -43,7 +43,7 @@ class Raised:
         runs: Slot to the first of its lifted columns and the one behind the last of its prompt.
     """
 
-    lifted: Tensor
+    both: Tensor
     emphasised: Tensor
     nats: Tensor
     own: Tensor
@@ -61,9 +61,14 @@ class Raised:
         hidden = torch.full_like(table, HIDDEN)
         heads_of = table.new_zeros(layers, slots, heads)
         rows = table.new_ones(slots)
-        tables = hidden, hidden.clone(), torch.zeros_like(table)
+        tables = torch.stack([table, hidden], dim=3), hidden, torch.zeros_like(table)
         varied = torch.zeros_like(rows, dtype=torch.bool)
         return cls(*tables, heads_of, heads_of.clone(), rows * NEVER, rows, varied, heads_of[..., 0].clone(), {})
+
+    @property
+    def lifted(self) -> Tensor:
+        """(layers, slots, heads, capacity) 0 at lifted keys, :data:`HIDDEN` elsewhere."""
+        return self.both[..., 1, :]
 
     def clear(self, slot: int) -> None:
         """Lift nothing in a row."""
@@ -101,15 +106,26 @@ class Raised:
             self.runs[slot] = columns[0], columns[-1] + 1
         return lifts
 
-    def step(self, index: Tensor, rows: int) -> None:
-        """Show the column of every row's next token; ``index`` says where it is in a table laid out flat."""
-        own = self.own[:, :rows].flatten()
-        self.lifted.view(-1).index_copy_(0, index, torch.where(own > 0, own.new_zeros(()), HIDDEN))
-        self.nats.view(-1).index_copy_(0, index, own)
+    def step(self, line: Tensor, positions: Tensor, other: Tensor) -> None:
+        """Show the column of every row's next token.
+
+        Args:
+            line: (layers, rows, heads) number of the line in a table laid out flat.
+            positions: (rows,) column in it.
+            other: (layers, rows, heads) what the group's table shows there.
+        """
+        capacity, own = self.nats.shape[-1], self.own[:, : len(positions)]
+        index = line * capacity + positions[:, None]
+        first = index + line * capacity  # every line stands twice
+        shown = torch.where(own > 0, own.new_zeros(()), HIDDEN)
+        self.both.view(-1).index_copy_(
+            0, torch.stack([first, first + capacity]).flatten(), torch.stack([other, shown]).flatten()
+        )
+        self.nats.view(-1).index_copy_(0, index.flatten(), own.flatten())
 
     def move(self, source: int, target: int) -> None:
         """Copy a row to another place."""
-        for table in (self.lifted, self.emphasised, self.nats, self.own, self.most):
+        for table in (self.both, self.emphasised, self.nats, self.own, self.most):
             table[:, target] = table[:, source]
         self.told[:, target] = self.told[:, source]
         for rows in (self.log_odds, self.level, self.varied):
@@ -118,12 +134,11 @@ class Raised:
         if source in self.runs:
             self.runs[target] = self.runs[source]
 
-    def of(self, index: int, table: Tensor, step: Step, shape: Shape, tally: Tally) -> Apart:
+    def of(self, index: int, step: Step, shape: Shape, tally: Tally) -> Apart:
         """Return the bias of one layer for the next tokens.
 
         Args:
             index: The layer's place in the group.
-            table: The group's table.
             step: Where the next tokens go.
             shape: Lays heads out as the kernel wants them.
             tally: Is told the masses, where a row's are looked at.
@@ -137,13 +152,16 @@ class Raised:
             return whole[: step.rows, None, None]
 
         varied = bool(self.varied[: step.rows].any())
+        lowered = bool((self.level[: step.rows] != 1).any())
+        both = self.both[index, : step.rows, :, :, : step.columns]
         return Apart(
-            shape(table[index, : step.rows, :, : step.columns]),
+            shape(both[..., 0, :]),
             columns,
             shown(self.lifted),
             shape(self.most[index, : step.rows, :, None])[..., 0],
             rows(self.log_odds),
-            rows(self.level),
+            shape(both) if goes_together(columns, step.columns) else None,
+            rows(self.level) if lowered else None,
             shown(self.nats) if varied else None,
             rows(self.varied) if varied else None,
             shown(self.emphasised) if bool(self.told[index, : step.rows].any()) else None,

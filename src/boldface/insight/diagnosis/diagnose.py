@@ -91,6 +91,7 @@ def diagnose(
     examples: Sequence[tuple[str, str]] = (),
     beginning: str = "",
     choices: Sequence[str] = (),
+    right: Sequence[str] = (),
     kept: Kept | None = None,
     watch: Callable[[Rerun], None] = lambda rerun: None,
     **options: Any,
@@ -114,6 +115,8 @@ def diagnose(
         examples: Other requests with right answers, to see whether the model can do it at all.
         beginning: First words of a right answer, for the same; a schema has its own.
         choices: The answers that are allowed, for the same.
+        right: Right answers to this very prompt. The model does not see them: they show that the check can be passed,
+            without which no model is said to be unable to.
         kept: Answers of earlier runs on the same model, which are not asked again; new ones are added.
         watch: Told of every rerun.
         options: Other arguments of ``generate`` about steering (scope, rule, share, overlap, careful, …), and those of
@@ -128,7 +131,7 @@ def diagnose(
     if options.get("memory") is not None:
         raise ModelError("A diagnosis reads every prompt anew.", "Leave memory out.")
     check = as_check(check)
-    force = Force(examples, beginning or check.opening, tuple(choices))
+    force = Force(examples, beginning or check.opening, tuple(choices), tuple(right))
     nats = resolve_strength(alpha=alpha, factor=factor, strength=strength)
     steering = {name: value for name, value in options.items() if name in STEERING}
     drawing = {name: value for name, value in options.items() if name not in STEERING and value is not None}
@@ -288,7 +291,7 @@ class _Search:
         said = ", ".join(dict.fromkeys(rerun.changes[-1].says for rerun in ran))
         reason = f"{OTHERS} The model does not do it when it is forced either ({said})"
         if not self.force.can_pass(model, self.setting, self.reruns.check):
-            given = self.force.examples or self.force.choices
+            given = self.force.examples or self.force.choices or self.force.right
             fact = "None of the right answers given passes the check." if given else "No right answer was given."
             self.facts.append(fact)
             return self._told(("unknown",), False, f"{reason}, but nothing shows that an answer can pass the check.")

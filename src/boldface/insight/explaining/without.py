@@ -21,6 +21,7 @@ from transformers.cache_utils import Cache
 from boldface.engine.model import Model
 from boldface.engine.scoring import mean_logprob, read_ahead, read_continuations
 from boldface.engine.steer import Prepared, lay_out
+from boldface.insight.explaining.products import OneDnn
 from boldface.insight.explaining.readings import plan_of
 from boldface.profiles.heads import Head, HeadGains
 from boldface.profiling.prefixes import LEAST
@@ -50,6 +51,7 @@ class Without:
         self._before: Cache | None = None
         self._blocks = blocks_of(model.model)
         self._below: dict[int, Any] = {}
+        self._products = OneDnn()
         row = prepared.rows.ids.shape[1] - self._ahead + len(self.answer)
         self.parts = _parts(prepared.steerings[0].gains, max(1, TOKENS // row))
 
@@ -61,6 +63,7 @@ class Without:
         layers = {part[0].layer for part in self.parts}
         with ExitStack() as stack:
             stack.enter_context(self.model.running(self.prepared, self.route))
+            stack.enter_context(self._products)
             for layer in layers - {0}:
                 if self._blocks:
                     hook = self._blocks[layer - 1].register_forward_hook(self._keep(layer))
@@ -75,6 +78,7 @@ class Without:
         layer = heads[0].layer
         with ExitStack() as stack:
             stack.enter_context(self.model.running(prepared, self.route))
+            stack.enter_context(self._products)
             if layer in self._below:
                 given = _repeated(self._below[layer], len(rows))
                 for block in self._blocks[:layer]:

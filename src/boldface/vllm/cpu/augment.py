@@ -181,15 +181,6 @@ class AugmentedBackend(cpu_attn.CPUAttentionBackend):
     """vLLM's attention on CPUs, with pages for widened heads."""
 
     @staticmethod
-    def get_supported_kernel_block_sizes(*_: Any) -> list[int]:
-        """Return the tokens of a page: vLLM cuts its blocks into the largest of these that divides them.
-
-        The kernel steps through the keys of a page with as many numbers between one and the next, and through widened
-        ones in pages of 64 faster than in vLLM's of 128.
-        """
-        return [64, 32]
-
-    @staticmethod
     def get_impl_cls() -> type[AugmentedImpl]:
         """Return the class that attends."""
         return AugmentedImpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vllm.distributed import get_tensor_model_parallel_rank, get_tensor_model_parallel_world_size
+from vllm.distributed import get_pp_group, get_tensor_model_parallel_rank, get_tensor_model_parallel_world_size
 from vllm.model_executor.layers.attention import Attention
 from vllm.model_executor.layers.attention_layer_base import AttentionLayerBase
 from vllm.model_executor.models.utils import extract_layer_index
@@ -13,6 +13,7 @@ from vllm.model_executor.models.utils import extract_layer_index
 from boldface.errors import UnsupportedModelError
 from boldface.vllm.cpu.augment import AugmentedImpl, Buffers, Seat, width_for
 from boldface.vllm.cpu.probe import probe
+from boldface.vllm.refusals import refuse
 from boldface.vllm.shape import Heads, heads_of
 from boldface.vllm.staging import Staging
 from boldface.vllm.table import Table
@@ -33,7 +34,7 @@ def seat(runner: Any) -> tuple[Staging, Heads]:
         UnsupportedModelError: Something in the model, or in how it is served, cannot be steered exactly.
     """
     config = runner.vllm_config
-    _check_serving(config)
+    refuse(config)
     layers = _layers(config)
     ranks, rank = get_tensor_model_parallel_world_size(), get_tensor_model_parallel_rank()
     whole = heads_of(config.model_config)
@@ -63,6 +64,7 @@ def seat(runner: Any) -> tuple[Staging, Heads]:
             buffers[shape] = Buffers(layer.num_heads, *shape, dtype)
         layer.impl.seat = Seat(staging, row, layer.sliding_window, buffers[shape])
     _check_pages(runner, layers.values())
+    _make_room(runner)
     return staging, {index: whole[index] for index in layers}
 
 
@@ -106,13 +108,10 @@ def _check_pages(runner: Any, layers: Iterable[Any]) -> None:
             )
 
 
-def _check_serving(config: Any) -> None:
-    reason = None
-    if config.speculative_config is not None:
-        reason = "speculative decoding was not tried with steering"
-    elif config.kv_transfer_config is not None:
-        reason = "KV connectors may hash tokens alone, and would serve keys of another emphasis"
-    elif config.parallel_config.pipeline_parallel_size > 1:
-        reason = "its layers are on several ranks of a pipeline, which ended in an error when it was tried"
-    if reason:
-        raise UnsupportedModelError(f"This engine cannot be steered: {reason}.", _HINT)
+def _make_room(runner: Any) -> None:
+    """Make what a later stage of a pipeline receives into: vLLM does so as it warms up, and skips that if eager."""
+    if get_pp_group().is_first_rank or runner.intermediate_tensors is not None:
+        return
+    runner.intermediate_tensors = runner.model.make_empty_intermediate_tensors(
+        batch_size=runner.max_num_tokens, dtype=runner.model_config.dtype, device=runner.device
+    )

@@ -39,7 +39,6 @@ def widen_queries(
     gains,  # (slots, heads)
     facts,  # (slots, FACTS)
     lift,  # (slots)
-    balance,  # (slots)
     rows,
     heads,
     scale,
@@ -73,7 +72,7 @@ def widen_queries(
     lifted = tl.maximum(gain, 0.0) * tl.load(lift + slot) / scale
     if WINDOW > 0:
         lifted = tl.where(tl.load(facts + slot * FACTS + LAST) > position - WINDOW, lifted, 0.0)
-    gain = gain / (tl.load(balance + slot) * scale)
+    gain = gain / scale
     high = gain.to(numbers.dtype)
     low = (gain - high.to(tl.float32)).to(numbers.dtype)
     tl.store(target + HEAD, high, mask=there)
@@ -97,7 +96,6 @@ def write_pages(
     nats,  # (slots, positions)
     facts,  # (slots, FACTS)
     lift,  # (slots)
-    balance,  # (slots)
     rows,
     kv_heads,
     cache_page,  # strides, in elements
@@ -124,7 +122,7 @@ def write_pages(
     position = tl.load(seq_lens + row) - tl.load(query_start + row + 1) + token
     slot = tl.load(slot_of_row + row).to(tl.int64)
     in_prompt = position < tl.load(facts + slot * FACTS + PROMPT)
-    strength = tl.load(nats + slot * nats_slot + tl.where(in_prompt, position, 0)) * tl.load(balance + slot)
+    strength = tl.load(nats + slot * nats_slot + tl.where(in_prompt, position, 0))
     strength = tl.where(in_prompt, strength, 0.0)
     ones = tl.where(in_prompt | (tl.load(lift + slot) <= 0), 0.0, 1.0)
 

@@ -8,6 +8,9 @@ that comes from another machine need nothing more.
 
 Slot 0 is plain and never written. Requests come and go by writing into the tables, never by making others, so a
 captured CUDA graph reads what is current when it is replayed. A rank of a tensor-parallel group holds its own heads.
+
+Gains and nats are bounded only as a product, so they lie here balanced, as in :mod:`boldface.vllm.columns`: the largest
+gain of a request has the size of the cap, whatever it was, and 32 bits hold all the others and all nats.
 """
 
 from __future__ import annotations
@@ -28,9 +31,6 @@ NEVER = 2**31 - 1
 PLAIN = 0
 """The slot of requests without emphasis."""
 
-_LEAST = 1e-30
-"""Balance below which 32 bits would divide by nothing."""
-
 
 @dataclass(frozen=True)
 class Bias:
@@ -38,12 +38,10 @@ class Bias:
 
     Attributes:
         slot_of_row: (rows,) int32, slot of every row of the batch.
-        gains: (slots, heads) float32, gains of this layer's heads.
-        nats: (slots, positions) float32, strength of every prompt token.
+        gains: (slots, heads) float32, balanced gains of this layer's heads.
+        nats: (slots, positions) float32, balanced strength of every prompt token.
         facts: (slots, 3) int32: prompt tokens, first active query, last lifted token or -1.
-        lift: (slots,) float32, strength of generated tokens.
-        balance: (slots,) float32, what the fold multiplies nats with and divides gains by, as in
-            :mod:`boldface.vllm.columns`.
+        lift: (slots,) float32, balanced strength of generated tokens.
     """
 
     slot_of_row: Tensor
@@ -51,7 +49,6 @@ class Bias:
     nats: Tensor
     facts: Tensor
     lift: Tensor
-    balance: Tensor
 
 
 @dataclass(frozen=True)
@@ -59,18 +56,16 @@ class Row:
     """One request's row, on the host.
 
     Attributes:
-        gains: (layers, heads) float32, this rank's heads.
-        nats: (prompt,) float32.
+        gains: (layers, heads) float32, balanced, of this rank's heads.
+        nats: (prompt,) float32, balanced.
         facts: Prompt tokens, first active query, last lifted token or -1.
-        lift: Strength of generated tokens.
-        balance: See :class:`Bias`.
+        lift: Balanced strength of generated tokens.
     """
 
     gains: np.ndarray
     nats: np.ndarray
     facts: tuple[int, int, int]
     lift: float
-    balance: float
 
 
 class Rows:
@@ -103,13 +98,12 @@ class Rows:
         self.nats = torch.zeros(slots + 1, positions, device=device)
         self.facts = torch.tensor([[0, NEVER, -1]], dtype=torch.int32, device=device).repeat(slots + 1, 1)
         self.lift = torch.zeros(slots + 1, device=device)
-        self.balance = torch.ones(slots + 1, device=device)
         self.slot_of_row = torch.zeros(rows, dtype=torch.int32, device=device)
 
     def of(self, layer: int) -> Bias:
         """Return what the kernel of a layer reads; the tensors are the same ones in every step."""
         gains = self.gains[self._index[layer], :, : self.layers[layer]]
-        return Bias(self.slot_of_row, gains, self.nats, self.facts, self.lift, self.balance)
+        return Bias(self.slot_of_row, gains, self.nats, self.facts, self.lift)
 
     def lay_out(self, steering: Steering, prompt: int) -> Row | None:
         """Return the row of a request, or None where nothing is steered.
@@ -120,29 +114,29 @@ class Rows:
         """
         if steering.is_null:
             return None
-        nats = np.zeros(prompt, dtype=np.float32)
+        nats = np.zeros(prompt)
         for span in steering.spans:
             nats[span.start : span.end] = span.strength
         emphasised, lifted = nats.nonzero()[0], (nats > 0).nonzero()[0]
-        if not len(emphasised):  # strengths that 32 bits round to nothing
-            return None
+        reach = max(map(abs, steering.gains.values()))
+        nats *= reach / MAX_STRENGTH
         gains = np.zeros(tuple(self.gains.shape[::2]), dtype=np.float32)
         for (layer, head), gain in steering.gains.items():
             held = self.layers.get(layer, 0)  # none of a layer that another rank of a pipeline has
             local = head - self.rank * held
             if 0 <= local < held:
-                gains[self._index[layer], local] = gain
+                gains[self._index[layer], local] = gain / reach * MAX_STRENGTH
         start = prompt - 1 if steering.scope == "answer" else int(emphasised[0])
         lift = float(nats.max(initial=0.0)) if steering.rule == "pasta" else 0.0
-        balance = max(max(map(abs, steering.gains.values())) / MAX_STRENGTH, _LEAST)
-        return Row(gains, nats, (prompt, start, int(lifted[-1]) if len(lifted) else -1), lift, balance)
+        last = int(lifted[-1]) if len(lifted) else -1
+        return Row(gains, nats.astype(np.float32), (prompt, start, last), lift)
 
     def write(self, slot: int, row: Row) -> None:
         """Write a request's row into a slot, in the order of the device's stream: earlier steps read what was there."""
         send(torch.from_numpy(row.gains), self.gains[:, slot])
         send(torch.from_numpy(row.nats), self.nats[slot, : len(row.nats)])
         send(torch.tensor(row.facts, dtype=torch.int32), self.facts[slot])
-        self.lift[slot], self.balance[slot] = row.lift, row.balance
+        self.lift[slot] = row.lift
 
     def show(self, slots: Sequence[int]) -> None:
         """Say which slots the rows of the next step have; the rows behind them are padding, and plain."""

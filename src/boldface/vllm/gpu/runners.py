@@ -12,10 +12,10 @@ from typing import Any
 from boldface.errors import UnsupportedModelError
 from boldface.steering.plan import Steering
 from boldface.vllm import wire
-from boldface.vllm.gpu.refusals import HINT, refuse
 from boldface.vllm.gpu.rows import Rows
 from boldface.vllm.gpu.seating import layers_of, seat
 from boldface.vllm.gpu.staging import ByName, ByState
+from boldface.vllm.refusals import HINT, refuse
 from boldface.vllm.shape import Heads, heads_of
 
 

@@ -1,4 +1,4 @@
-"""What an engine may be configured for that the kernels for GPUs do not know."""
+"""What an engine may be configured for that steering does not know, on CPUs and GPUs alike."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ REFUSED: tuple[tuple[str, str, object], ...] = (
     ("speculative decoding", "speculative_config", None),
     ("KV connectors, which may hash tokens alone", "kv_transfer_config", None),
 )
-"""What gives the kernel other rows or masks than it knows, or was not tried; where the config says so, and its no."""
+"""What gives attention other rows or masks than it is steered by, or was not tried: name, place in config, its no."""
 
 HINT = "Switch it off, or leave BOLDFACE_VLLM unset to serve without steering."
 
 
 def refuse(config: Any) -> None:
-    """Raise UnsupportedModelError where an engine is configured for what cannot be steered exactly."""
+    """Refuse an engine that is configured for what cannot be steered exactly.
+
+    Args:
+        config: vLLM's ``VllmConfig``.
+
+    Raises:
+        UnsupportedModelError: It is, or its config does not tell.
+    """
     for name, path, no in REFUSED:
         try:
             value = attrgetter(path)(config)
